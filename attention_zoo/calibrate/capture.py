@@ -1,0 +1,74 @@
+"""Turn any model into one that also returns its attention maps."""
+
+from typing import Any
+
+import keras
+
+from attention_zoo.core.tape import Site, Tape
+from attention_zoo.errors import ZooTypeError
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class Captured(keras.Model):
+    """A model whose outputs are a flat dict: "output", and one entry "attention.<site>" for each map.
+
+    The tape is opened and closed inside one `call`, so it works in `predict`, compiled, and in exported graphs.
+
+    Args:
+        model: the model to watch; its weights are shared, not copied.
+        only: a glob on site paths; the rest is not returned.
+
+    Call:
+        inputs: what `model` takes.
+
+    Returns:
+        {"output": what `model` returns, "attention.<site>": [batch, head, query, key] or as the site says}. A "/" in
+        a site's path is written "." here: names of outputs in graphs may hold no slash.
+    """
+
+    def __init__(self, model: keras.Model, only: str = "*", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.model, self.only = model, only
+        self.sites: dict[str, Site] = {}
+
+    def build(self, input_shape: Any = None) -> None:
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
+        with Tape(only=self.only) as tape:
+            output = self.model(inputs, training=training)
+        maps = {output_name(site): weights for site, weights in tape.maps.items()}
+        self.sites.update({output_name(name): site for name, site in tape.sites.items()})
+        return {"output": output, **maps}
+
+    def get_config(self) -> dict:
+        model = keras.saving.serialize_keras_object(self.model)
+        return {**super().get_config(), "model": model, "only": self.only}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Captured":
+        model = keras.saving.deserialize_keras_object(config["model"], custom_objects=custom_objects)
+        return cls(**{**config, "model": model})
+
+
+def output_name(site: str) -> str:
+    """Return the name of the output that carries a site's map."""
+    return "attention." + site.replace("/", ".")
+
+
+def capture(model: keras.Model, only: str = "*") -> Captured:
+    """Wrap `model` so that `predict` returns its attention maps beside its output.
+
+    Args:
+        model: any Keras model; maps come from the layers of the zoo in it.
+        only: a glob on site paths, for example "encoder_*".
+
+    Returns:
+        A model that shares the weights of `model`.
+
+    Raises:
+        ZooTypeError: if `model` is not a Keras model.
+    """
+    if not isinstance(model, keras.Model):
+        raise ZooTypeError(f"model must be a keras.Model, got {type(model).__name__}")
+    return Captured(model, only=only)

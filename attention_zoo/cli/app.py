@@ -1,0 +1,294 @@
+"""The commands. Nothing heavy is imported here: each command imports what it needs."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attention_zoo.cli import screen
+
+app = typer.Typer(
+    name="attention-zoo",
+    help="Attention models by name: list them, use them, look into them, export them, train your own.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[
+    str, typer.Argument(help="a name of `list`, a folder, https://... or hf://owner/name", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from attention_zoo.cli.doctor import version_of
+
+        print(f"attention-zoo {version_of('attention-zoo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="show the traceback of an error (anywhere on the line)")
+    ] = False,
+) -> None:
+    """Take the options before the command; `--debug` itself is read by `main`."""
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[str, typer.Argument(help="pattern of the name; quote it: '*intent*'")] = "*",
+    family: Annotated[str | None, typer.Option(help="only this family")] = None,
+    licence: Annotated[str | None, typer.Option(help="'permissive', or a pattern: 'CC*'")] = None,
+    trained: Annotated[bool | None, typer.Option("--trained/--untrained", help="only one kind")] = None,
+    attention: Annotated[str | None, typer.Option(help="pattern of the attention's name")] = None,
+    json: Json = False,
+) -> None:
+    """List the models that can be loaded by name."""
+    from attention_zoo.catalogue import list_models
+
+    cards = list_models(pattern, family=family, licence=licence, trained=trained, attention=attention)
+    if json:
+        import dataclasses
+
+        screen.print_json([dataclasses.asdict(card) for card in cards])
+        return
+    rows = [_row(card) for card in cards]
+    if rows:
+        screen.print_table(rows, ("NAME", "TRAINED ON", "ATTENTION", "LICENCE", "SIZE", "WHAT"))
+    else:
+        screen.note("no model is like this; `attention-zoo list` shows all")
+
+
+def _row(card: Any) -> tuple[str, ...]:
+    trained = card.data if card.trained else "-"
+    return (
+        card.name,
+        trained,
+        card.attention,
+        card.licence,
+        screen.size(card.bytes) if card.trained else "-",
+        card.description,
+    )
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show a model's card: data, licence, measures."""
+    import dataclasses
+
+    from attention_zoo import catalogue
+    from attention_zoo.presets import shelf
+    from attention_zoo.presets.card import Card
+
+    folder = catalogue.find(name)
+    if folder is None:
+        card = dataclasses.asdict(catalogue.architecture(name))
+        card["config"] = shelf.architectures()[name]["config"]
+    else:
+        card = dataclasses.asdict(Card.from_folder(folder))
+        card["folder"] = str(folder)
+    if json:
+        screen.print_json(card)
+    else:
+        screen.print_table([row for field, value in card.items() for row in _field(field, value)])
+
+
+def _field(name: str, value: object) -> list[tuple[str, str]]:
+    """Turn one field of a card into lines; a table gets one line an entry."""
+    if not value and not isinstance(value, bool):
+        return []
+    if isinstance(value, dict):
+        return [(f"{name}.{key}", str(entry)) for key, entry in value.items()]
+    return [(name, screen.size(value) if name == "bytes" else str(value))]
+
+
+@app.command()
+def predict(
+    name: Name,
+    texts: Annotated[list[str] | None, typer.Argument(help="texts; from stdin when none and no --file")] = None,
+    file: Annotated[Path | None, typer.Option(help="one text a line, or a table (.csv .tsv .jsonl)")] = None,
+    column: Annotated[str | None, typer.Option(help="the table's column of texts; found when not given")] = None,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="the scores of all labels")] = False,
+    json: Json = False,
+) -> None:
+    """Predict labels of texts.
+
+    Prints score, label and text, one line each; with --json one JSON object a line.
+    """
+    from attention_zoo.cli.inputs import read_texts
+
+    wanted = read_texts(texts or [], file, column)
+    task = _load(name)
+    answers = []
+    with screen.progress("predicting", len(wanted)) as advance:
+        for start in range(0, len(wanted), 256):
+            part = wanted[start : start + 256]
+            answers += task.predict(part, all_scores=all_scores)
+            advance(len(part))
+    # Printed when all is done, so that bad input in the last line leaves no half of an output.
+    _print_answers(wanted, answers, json)
+
+
+def _print_answers(texts: list[str], answers: list[Any], json: bool) -> None:
+    import dataclasses
+
+    if json:
+        for text, answer in zip(texts, answers):
+            screen.print_json({"text": text, **dataclasses.asdict(answer)})
+        return
+    rows = []
+    for text, answer in zip(texts, answers):
+        rows.append((f"{answer.score:.3f}", ", ".join(answer.labels) or "-", text))
+        if answer.scores:
+            best = sorted(answer.scores.items(), key=lambda entry: -entry[1])
+            rows += [(f"  {score:.3f}", f"  {label}", "") for label, score in best]
+    screen.print_table(rows)
+
+
+@app.command()
+def explain(
+    name: Name,
+    text: Annotated[str, typer.Argument(help="the text to explain", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the file to write: .html .png .svg .json")],
+) -> None:
+    """Draw where a model looked in a text.
+
+    The picture shows the attention on each word, and how much the answer loses without the word.
+    """
+    from attention_zoo.errors import ZooValueError
+
+    if output.suffix.lower() not in (".html", ".png", ".svg", ".json"):
+        raise ZooValueError(f"--output must end in .html, .png, .svg or .json, got {str(output)!r}")
+    _writable(output.parent)
+    task = _load(name)
+    with screen.progress("explaining"):
+        explanation = task.explain(text)
+        explanation.save(output)
+    answer = explanation.answer
+    print(f"{answer.score:.3f}  {', '.join(answer.labels) or '-'}  {output}")
+
+
+@app.command()
+def export(
+    name: Name,
+    folder: Annotated[
+        Path, typer.Argument(help="the folder to write; it must not exist or be empty", show_default=False)
+    ],
+    format: Annotated[str, typer.Option(help="savedmodel, onnx or both with a comma")] = "savedmodel,onnx",
+    attention: Annotated[bool, typer.Option("--attention", help="attention maps as outputs too")] = False,
+) -> None:
+    """Export a model to run without Keras.
+
+    Outputs are compared number by number; on a mismatch nothing is written.
+    """
+    from attention_zoo.errors import ZooValueError, unknown
+
+    formats = tuple(dict.fromkeys(word.strip().lower() for word in format.split(",") if word.strip()))
+    for word in formats:
+        if word not in ("savedmodel", "onnx"):
+            raise unknown("format", word, ("savedmodel", "onnx"))
+    if not formats:
+        raise ZooValueError("--format must be savedmodel, onnx or savedmodel,onnx, got nothing")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ZooValueError(f"{folder} exists; export wants a new or an empty folder")
+    _writable(folder.parent)
+    task = _load(name)
+    with screen.progress("exporting and comparing"):
+        report = task.export(folder, formats=formats, attention=attention)
+    for word, difference in report.differences.items():
+        print(f"{word}: largest difference {difference:.1e}")
+    print(folder)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def train(
+    context: typer.Context,
+    family: Annotated[str, typer.Argument(help="the family; `train FAMILY --help` shows its options")] = "",
+) -> None:
+    """Train a model of a family by its recipe."""
+    from attention_zoo.cli import recipe
+
+    if family in ("", "--help"):
+        print("attention-zoo train FAMILY [OPTIONS]; FAMILY is one of:", ", ".join(recipe.names()))
+        return
+    _prepare()
+    raise typer.Exit(recipe.run(family, context.args))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is installed and what works.
+
+    Tries one attention on each backend, and names the pip command for what is missing.
+    """
+    from attention_zoo.cli.doctor import examine, print_report
+
+    report = examine()
+    if json:
+        screen.print_json(report)
+    else:
+        print_report(report)
+    raise typer.Exit(0 if any(row["works"] for row in report["backends"].values()) else 2)
+
+
+def _load(name: str) -> Any:
+    """Load a trained model on the backend of this process."""
+    from attention_zoo import catalogue
+    from attention_zoo.errors import ZooValueError
+
+    folder = catalogue.find(name)
+    if folder is None:
+        family = catalogue.architecture(name).family
+        raise ZooValueError(f"{name!r} is not trained yet; train it first: attention-zoo train {family} --help")
+    _prepare()
+    with screen.progress(f"loading {name}"):
+        return catalogue.load(folder)
+
+
+def _prepare() -> None:
+    """Choose a backend, keep its own logs off the screen, and start Keras."""
+    import attention_zoo
+    from attention_zoo import backends
+    from attention_zoo.errors import ZooImportError, ZooValueError
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not backends.installed():
+        raise ZooImportError(f"no backend is installed; run: pip install 'attention-zoo[{backends.NAMES[0]}]'")
+    # Importing the package has chosen already where nobody else had.
+    chosen = getattr(attention_zoo, "_chosen_backend", None) or backends.choose()
+    if chosen:
+        screen.note(f"KERAS_BACKEND is not set; using {chosen}")
+    try:
+        with screen.native_logs_hidden(), screen.progress("starting Keras"):
+            import keras
+
+            keras.ops.zeros(1)  # the first operation starts the backend
+    except ModuleNotFoundError as error:
+        if error.name not in backends.NAMES:
+            raise
+        wanted = f"{error.name} is not installed; run: pip install 'attention-zoo[{error.name}]'"
+        raise ZooImportError(f"{wanted}, or set KERAS_BACKEND to one of {backends.installed()}") from error
+    except ValueError as error:  # what Keras raises for a name that no backend has
+        raise ZooValueError(f"KERAS_BACKEND must be one of {backends.installed()}: {error}") from error
+
+
+def _writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written before minutes are spent on what goes into it."""
+    from attention_zoo.errors import ZooFileError
+
+    there = folder
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ZooFileError(f"{folder} cannot be written")

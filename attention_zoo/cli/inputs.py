@@ -1,0 +1,80 @@
+"""Texts from the command line, from a file, from a pipe."""
+
+import sys
+from pathlib import Path
+
+from attention_zoo.errors import ZooFileError, ZooValueError, unknown
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+
+
+def read_texts(texts: list[str], file: Path | None, column: str | None = None) -> list[str]:
+    """Return the texts to predict.
+
+    Args:
+        texts: those given as arguments.
+        file: a CSV, TSV or JSON lines table, or any other file with one text a line; blank lines are left out.
+        column: the table's column of texts; found when None.
+
+    Raises:
+        ZooValueError: if there are none, or from both, or the file is not UTF-8.
+        ZooFileError: if the file cannot be read.
+    """
+    if texts and file is not None:
+        raise ZooValueError("give texts or --file, not both")
+    if column is not None and (file is None or not _is_table(file)):
+        raise ZooValueError(f"--column wants --file with a table ({', '.join(TABLES)})")
+    if file is not None:
+        texts = _from_table(file, column) if _is_table(file) else _from_lines(file)
+    elif not texts and not sys.stdin.isatty():
+        texts = _lines(sys.stdin.buffer.read(), "stdin")
+    if not texts:
+        raise ZooValueError(
+            f"{file} holds no text" if file else "no text given: write it after the name, or use --file"
+        )
+    return texts
+
+
+def _is_table(file: Path) -> bool:
+    return any(suffix.lower() in TABLES for suffix in file.suffixes[-2:])
+
+
+def _from_table(file: Path, column: str | None) -> list[str]:
+    from attention_zoo.data.formats import read_rows
+    from attention_zoo.data.table import TEXT_NAMES
+
+    columns, rows = read_rows(file)
+    if column is None:
+        usual = {name.strip().lower(): name for name in reversed(columns)}
+        column = next((usual[name] for name in TEXT_NAMES if name in usual), columns[0] if len(columns) == 1 else None)
+    if column is None:
+        raise ZooValueError(f"{file} has no column with a usual name for the text; use --column with one of {columns}")
+    if column not in columns:
+        raise unknown(f"column of {file}", column, columns)
+    for row in rows:
+        if not isinstance(row.values.get(column), str):
+            raise ZooValueError(f"{file} {row.place}: column {column!r} must be text, got {row.values.get(column)!r}")
+    return [row.values[column] for row in rows]
+
+
+def _from_lines(file: Path) -> list[str]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ZooFileError(f"{file} cannot be read: {error.strerror}") from error
+    return _lines(content, str(file))
+
+
+def _lines(content: bytes, source: str) -> list[str]:
+    texts = []
+    # Only the line feed ends a line: str.splitlines would also cut at characters that people use inside a text.
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        try:
+            text = line.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ZooValueError(
+                f"{source}, line {number}: the text must be UTF-8, got byte 0x{line[error.start]:02x}"
+            ) from error
+        if text:
+            texts.append(text)
+    return texts

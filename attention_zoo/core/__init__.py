@@ -1,0 +1,102 @@
+"""The verbs, the door and the parts that every attention of the zoo is made of."""
+
+from attention_zoo.core.attend import Attended, Parts, attend
+from attention_zoo.core.gate import gate
+from attention_zoo.core.linear import attend_linear, elu_plus_one
+from attention_zoo.core.masks import Masks
+from attention_zoo.core.naming import site_path
+from attention_zoo.core.normalizers import (
+    Entmax15,
+    GumbelSoftmax,
+    Hard,
+    Normalizer,
+    Sigmoid,
+    SinkSoftmax,
+    Softmax,
+    SoftmaxPlusOne,
+    Sparsemax,
+    TopK,
+)
+from attention_zoo.core.part import Part, get_part, part_names, register
+from attention_zoo.core.patterns import (
+    Block,
+    Both,
+    Causal,
+    Dilated,
+    Either,
+    Full,
+    GlobalTokens,
+    Pattern,
+    Prefix,
+    SlidingWindow,
+)
+from attention_zoo.core.positions import (
+    ALiBi,
+    Learned,
+    NoPosition,
+    Position,
+    Rotary,
+    Shaw,
+    Sinusoidal,
+    T5Bias,
+    XPos,
+)
+from attention_zoo.core.scores import Additive, Concat, Cosine, Dot, General, QueryKeyNorm, ScaledDot, Score
+from attention_zoo.core.tape import Site, Tape, remat, tap, watched
+
+__all__ = [
+    "ALiBi",
+    "Additive",
+    "Attended",
+    "Block",
+    "Both",
+    "Causal",
+    "Concat",
+    "Cosine",
+    "Dilated",
+    "Dot",
+    "Either",
+    "Entmax15",
+    "Full",
+    "General",
+    "GlobalTokens",
+    "GumbelSoftmax",
+    "Hard",
+    "Learned",
+    "Masks",
+    "NoPosition",
+    "Normalizer",
+    "Part",
+    "Parts",
+    "Pattern",
+    "Position",
+    "Prefix",
+    "QueryKeyNorm",
+    "Rotary",
+    "ScaledDot",
+    "Score",
+    "Shaw",
+    "Sigmoid",
+    "SinkSoftmax",
+    "Sinusoidal",
+    "Site",
+    "SlidingWindow",
+    "Softmax",
+    "SoftmaxPlusOne",
+    "Sparsemax",
+    "T5Bias",
+    "Tape",
+    "TopK",
+    "XPos",
+    "attend",
+    "attend_linear",
+    "elu_plus_one",
+    "gate",
+    "get_part",
+    "part_names",
+    "register",
+    "remat",
+    "site_path",
+    "tap",
+    "watched",
+]

@@ -1,0 +1,144 @@
+"""Mixing: every output position is a weighted sum of value positions."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from attention_zoo.core import paths
+from attention_zoo.core.masks import Masks, hide_queries, pair_mask
+from attention_zoo.core.normalizers import Normalizer, Softmax
+from attention_zoo.core.patterns import Full, Pattern
+from attention_zoo.core.positions import NoPosition, Position
+from attention_zoo.core.rows import mix_rows, weigh_rows
+from attention_zoo.core.scores import ScaledDot, Score
+from attention_zoo.core.tape import Site, tap, watched
+
+MAP_AXES = ("batch", "head", "query", "key")
+
+
+class Attended(NamedTuple):
+    """What `attend` gives back.
+
+    Args:
+        output: [batch, query, head, channel].
+        weights: [batch, head, query, key], or None where no map was asked for.
+    """
+
+    output: Any
+    weights: Any
+
+
+class Parts(NamedTuple):
+    """What attention is made of.
+
+    Args:
+        score: compares queries and keys.
+        normalizer: turns scores into weights.
+        position: tells where tokens stand.
+        pattern: says which pairs may meet.
+        dropout: a function of the weights, applied after the tap; None for none.
+        mix_scores: a function of the scores [batch, head, query, key] before the normalizer; None for none.
+        mix_weights: a function of the weights after the normalizer; None for none.
+        flash: True insists on the backend's flash kernel.
+    """
+
+    score: Score
+    normalizer: Normalizer
+    position: Position
+    pattern: Pattern
+    dropout: Callable | None = None
+    mix_scores: Callable | None = None
+    mix_weights: Callable | None = None
+    flash: bool | None = None
+
+    @classmethod
+    def plain(cls) -> "Parts":
+        """Return the parts of Vaswani's attention."""
+        return cls(ScaledDot(), Softmax(), NoPosition(), Full())
+
+    @property
+    def need_map(self) -> bool:
+        """True where some part acts on the whole map."""
+        parts = (self.dropout, self.mix_scores, self.mix_weights)
+        return any(part is not None for part in parts) or not self.score.inner or self.position.by_content
+
+
+def attend(
+    query: Any,
+    key: Any,
+    value: Any,
+    *,
+    path: str,
+    parts: Parts | None = None,
+    masks: Masks | None = None,
+    training: bool | None = False,
+    need_weights: bool = False,
+) -> Attended:
+    """Mix `value` by how well each query position matches each key position.
+
+    output[q] = sum over k of normalize(score(q, k) + bias(k - q))[k] value[k]
+
+    While nobody looks (no tape open, `need_weights` False) and the parts allow it, no map is formed: a bounded pattern
+    runs by blocks, and the rest takes the path that `paths` measured to be fastest here. The result is the same.
+
+    Args:
+        query: [batch, query, head, channel].
+        key: [batch, key, group, channel]; head must be a multiple of group.
+        value: [batch, key, group, value channel].
+        path: name of the place in the model, for the tap.
+        parts: what the attention is made of; None is scaled dot product with softmax.
+        masks: what may be seen; None is everything.
+        training: True while fitting.
+        need_weights: True to get the map back.
+
+    Returns:
+        The output, and the map where it was asked for. A query that may see nothing gets zeros.
+
+    Cost: time batch x head x query x key x channel; memory of a map where one is formed.
+    """
+    parts = Parts.plain() if parts is None else parts
+    masks = Masks() if masks is None else masks
+    query, key = parts.score.prepare(query, key)
+    query, key = parts.position.rotate(query, key)
+    if not (need_weights or watched() or parts.need_map):
+        output = _without_map(query, key, value, parts, masks, training)
+        if output is not None:
+            return Attended(output, None)
+    return _with_map(query, key, value, path, parts, masks, training)
+
+
+def _with_map(
+    query: Any, key: Any, value: Any, path: str, parts: Parts, masks: Masks, training: bool | None
+) -> Attended:
+    """Form the map, pass it through the tap and mix."""
+    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (query, key, value))
+    queries, keys = ops.arange(ops.shape(query)[2]), ops.arange(ops.shape(key)[2])
+    distance = ops.expand_dims(keys, 0) - ops.expand_dims(queries, 1)
+    allowed = parts.pattern.allowed(ops.expand_dims(queries, 1), ops.expand_dims(keys, 0))
+    scores = parts.score.compare(query, key)
+    extra = parts.position.content(query, distance)
+    scores = scores if extra is None else scores + extra
+    if parts.mix_scores is not None:
+        scores = parts.mix_scores(scores)
+    mask = pair_mask(masks, allowed)
+    weights = weigh_rows(scores, parts, parts.position.bias(distance), mask, training)
+    if parts.mix_weights is not None:
+        weights = parts.mix_weights(weights)
+    weights = hide_queries(weights, masks)
+    weights = tap(Site(path, "mix", MAP_AXES), ops.cast(weights, value.dtype))
+    mixed = weights if parts.dropout is None else parts.dropout(weights)
+    output = mix_rows(mixed, value)
+    extra = parts.position.mix(mixed, distance)
+    output = output if extra is None else output + extra
+    return Attended(ops.transpose(output, (0, 2, 1, 3)), weights)
+
+
+def _without_map(query: Any, key: Any, value: Any, parts: Parts, masks: Masks, training: bool | None) -> Any:
+    """Take a path that forms no whole map, or return None where there is none."""
+    window = parts.pattern.window
+    if window is not None and masks.pairs is None and query.shape[1] == key.shape[1]:
+        return paths.attend_blocks(query, key, value, parts, masks, training)
+    if not parts.normalizer.plain or parts.score.soft_cap is not None:
+        return None
+    return paths.attend_plain(query, key, value, parts, masks)

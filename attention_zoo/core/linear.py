@@ -1,0 +1,105 @@
+"""Mixing without a map: a kernel in place of the exponential lets the sum be taken over keys first."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from attention_zoo.core.attend import MAP_AXES, Attended
+from attention_zoo.core.masks import Masks, hide_queries, pair_mask
+from attention_zoo.core.rows import compare_rows, mix_rows, share_heads
+from attention_zoo.core.tape import Site, tap, watched
+
+# Keys summed at a time where causal: between the blocks a running sum is kept, within one the small map is formed.
+_BLOCK = 64
+_TINY = 1e-6
+
+
+def elu_plus_one(vectors: Any) -> Any:
+    """Map vectors to positive features: elu(x) + 1 (Katharopoulos et al. 2020, arXiv:2006.16236, section 3.2.1)."""
+    return ops.elu(vectors) + 1.0
+
+
+def attend_linear(
+    query: Any,
+    key: Any,
+    value: Any,
+    *,
+    path: str,
+    feature_map: Callable = elu_plus_one,
+    masks: Masks | None = None,
+    causal: bool = False,
+    need_weights: bool = False,
+) -> Attended:
+    """Mix values with weights f(q).f(k) / sum over k of f(q).f(k), in time linear in the length.
+
+    The sum over keys of f(k) v is taken once and shared by all queries. Only while somebody looks is the implied map
+    formed, in time and memory query x key.
+
+    Args:
+        query: [batch, query, head, channel].
+        key: [batch, key, group, channel].
+        value: [batch, key, group, value channel].
+        path: name of the place in the model, for the tap.
+        feature_map: maps vectors to positive features, along the last axis.
+        masks: of queries and keys.
+        causal: True hides later keys.
+        need_weights: True to get the implied map back.
+
+    Returns:
+        The output [batch, query, head, value channel], and the implied map where it was asked for. A query that may
+        see nothing gets zeros.
+
+    Cost: time and memory batch x head x length x channel x value channel.
+    Source: Katharopoulos et al. 2020, arXiv:2006.16236, sections 3.2 to 3.4.
+    """
+    masks = Masks() if masks is None else masks
+    wide = (ops.cast(ops.transpose(array, (0, 2, 1, 3)), "float32") for array in (query, key, value))
+    query_features, key_features, values = wide
+    query_features, key_features = feature_map(query_features), feature_map(key_features)
+    if masks.keys is not None:
+        key_features = key_features * ops.expand_dims(ops.cast(masks.keys, "float32"), (1, 3))
+    if need_weights or watched() or masks.pairs is not None:
+        output, weights = _with_map(query_features, key_features, values, path, masks, causal)
+    else:
+        ones = ops.ones_like(values[..., :1])
+        sums = _sums(query_features, key_features, ops.concatenate([values, ones], axis=-1), causal)
+        output, weights = sums[..., :-1] / (sums[..., -1:] + _TINY), None
+        output = hide_queries(output, masks)
+    return Attended(ops.cast(ops.transpose(output, (0, 2, 1, 3)), value.dtype), weights)
+
+
+def _with_map(query: Any, key: Any, value: Any, path: str, masks: Masks, causal: bool) -> tuple[Any, Any]:
+    """Form the implied map, pass it through the tap and mix."""
+    products = compare_rows(query, key)
+    allowed = None
+    if causal:
+        places = ops.arange(ops.shape(key)[2])
+        allowed = ops.expand_dims(places, 0) <= ops.expand_dims(ops.arange(ops.shape(query)[2]), 1)
+    mask = pair_mask(masks._replace(keys=None), allowed)
+    products = products if mask is None else ops.where(mask, products, 0.0)
+    weights = products / (ops.sum(products, axis=-1, keepdims=True) + _TINY)
+    weights = tap(Site(path, "mix", MAP_AXES), hide_queries(weights, masks))
+    return mix_rows(weights, value), weights
+
+
+def _sums(query: Any, key: Any, value: Any, causal: bool) -> Any:
+    """Return for each query the sum of f(q).f(k) v over the keys it may see, [batch, head, query, channel]."""
+    if not causal:
+        return share_heads(query, ops.matmul(ops.transpose(key, (0, 1, 3, 2)), value))
+    heads, groups, length = query.shape[1], key.shape[1], ops.shape(query)[2]
+    if heads != groups:
+        key, value = (ops.repeat(array, heads // groups, axis=1) for array in (key, value))
+    count = -(-length // _BLOCK)
+
+    def cut(array: Any) -> Any:
+        end = ops.zeros_like(array[:, :, :1])
+        array = ops.concatenate([array, ops.repeat(end, count * _BLOCK - length, axis=2)], axis=2)
+        return ops.reshape(array, (ops.shape(array)[0], heads, count, _BLOCK, array.shape[3]))
+
+    query, key, value = cut(query), cut(key), cut(value)
+    states = ops.matmul(ops.transpose(key, (0, 1, 2, 4, 3)), value)
+    before = ops.cumsum(states, axis=2) - states
+    inside = ops.tril(ops.matmul(query, ops.transpose(key, (0, 1, 2, 4, 3))))
+    sums = ops.matmul(query, before) + ops.matmul(inside, value)
+    return ops.reshape(sums, (ops.shape(sums)[0], heads, count * _BLOCK, value.shape[4]))[:, :, :length]

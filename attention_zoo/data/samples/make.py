@@ -1,0 +1,81 @@
+"""Draw the bundled samples out of the whole sets; the same seed gives the same bytes.
+
+    python attention_zoo/data/samples/make.py
+
+Takes the whole sets from where `attention_zoo.data` finds them (downloads them if need be), and writes
+`clinc150/` and `goemotions/` beside this file.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from attention_zoo import data
+from attention_zoo.data import clinc150, goemotions, packed
+
+SEED = 0
+HERE = Path(__file__).parent
+INTENTS = (
+    "alarm", "balance", "book_flight", "calendar", "definition", "exchange_rate", "greeting", "play_music", "recipe",
+    "restaurant_reservation", "tell_joke", "timer", "traffic", "translate", "weather",
+)  # fmt: skip
+INTENT_ROWS = {"train": 60, "val": 15, "test": 20}
+OUTSIDE_ROWS = {"oos_train": 60, "oos_val": 60, "oos_test": 100}
+EMOTION_ROWS = {"train": (1200, 12), "val": (200, 3), "test": (200, 3)}
+
+
+def clinc() -> dict[str, list[tuple[str, ...]]]:
+    """Draw the same number of sentences of each of 15 intents, and some that are out of scope."""
+    whole = data.load("clinc150")
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for split, count in INTENT_ROWS.items():
+        pairs = list(zip(whole[split]["label"], whole[split]["text"]))
+        rows[split] = [
+            pair for intent in INTENTS for pair in drawn([each for each in pairs if each[0] == intent], count)
+        ]
+    for split, count in OUTSIDE_ROWS.items():
+        rows[split] = drawn(list(zip(whole[split]["label"], whole[split]["text"])), count)
+    return rows
+
+
+def emotions() -> dict[str, list[tuple[str, ...]]]:
+    """Draw comments at random, with at least a few of each label."""
+    whole = data.load("goemotions")
+    rows = {}
+    for split, (count, least) in EMOTION_ROWS.items():
+        columns = [whole[split][name] for name in ("label", "id", "text")]
+        numbers = [",".join(str(goemotions.LABELS.index(name)) for name in names) for names in columns[0]]
+        every = list(zip(numbers, *columns[1:]))
+        rows[split] = [every[row] for row in covering(columns[0], count, least)]
+    return rows
+
+
+def drawn(rows: list, count: int) -> list:
+    """Draw `count` rows, in their own order."""
+    return [rows[row] for row in sorted(np.random.default_rng(SEED).permutation(len(rows))[:count])]
+
+
+def covering(labels: list[list[str]], count: int, least: int) -> list[int]:
+    """Draw `count` row numbers so that each label has `least` rows, the rarest label served first."""
+    order = np.random.default_rng(SEED).permutation(len(labels)).tolist()
+    rows_of = {name: [row for row in order if name in labels[row]] for name in goemotions.LABELS}
+    chosen: dict[int, None] = {}
+    for name in sorted(rows_of, key=lambda name: len(rows_of[name])):
+        lacking = least - sum(name in labels[row] for row in chosen)
+        fresh = [row for row in rows_of[name] if row not in chosen]
+        chosen.update(dict.fromkeys(fresh[: max(lacking, 0)]))
+    chosen.update(dict.fromkeys([row for row in order if row not in chosen][: count - len(chosen)]))
+    return sorted(chosen)
+
+
+def main() -> None:
+    """Write both samples."""
+    for real_set, rows in ((clinc150.SET, clinc()), (goemotions.SET, emotions())):
+        folder = HERE / real_set.name
+        folder.mkdir(exist_ok=True)
+        for split, stem in real_set.files.items():
+            packed.write(folder / f"{stem}.tsv.gz", real_set.columns, rows[split])
+
+
+if __name__ == "__main__":
+    main()

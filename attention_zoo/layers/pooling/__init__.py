@@ -1,0 +1,1 @@
+"""Attention that sums a sequence up."""

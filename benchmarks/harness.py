@@ -1,0 +1,89 @@
+"""Timing that can be trusted: warm-up, turns taken between the peers, medians, and what machine it was."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict:
+    """Describe the machine and the versions of what was measured."""
+    packages = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "onnxruntime", "scikit-learn")
+    versions = {}
+    for name in packages:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def compare(peers: dict[str, Callable[[], object]], seconds: float = 4.0, least: int = 7) -> dict[str, float]:
+    """Time functions against each other, in turns, so that a busy moment of the machine hits all of them.
+
+    Args:
+        peers: functions by name, each called without arguments.
+        seconds: time to spend on all together, after the warm-up.
+        least: rounds at the least.
+
+    Returns:
+        Median seconds of a call, by name.
+    """
+    for function in peers.values():
+        function()
+        function()
+    taken: dict[str, list[float]] = {name: [] for name in peers}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(taken.values()))) < least:
+        for name, function in peers.items():
+            start = time.perf_counter()
+            function()
+            taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def record(name: str, section: str, rows: list[dict]) -> None:
+    """Put `rows` under `section` (usually the backend) of results/<name>.json, beside what other runs put there."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[section] = {"machine": machine(), "rows": rows}
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def in_child(script: str, *arguments: str) -> dict:
+    """Run a script in a process of its own and return the JSON object in the last line that it prints."""
+    command = [sys.executable, script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def table(rows: list[dict]) -> str:
+    """Write rows as a plain table with the keys of the first row as head."""
+    head = list(rows[0])
+    cells = [[_short(row.get(key)) for key in head] for row in rows]
+    widths = [max(len(key), *(len(line[i]) for line in cells)) for i, key in enumerate(head)]
+    lines = ["  ".join(key.ljust(width) for key, width in zip(head, widths))]
+    lines += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells]
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    """Write a number with three significant digits and anything else as it is."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
