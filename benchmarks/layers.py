@@ -15,6 +15,7 @@ import time
 import harness
 
 LENGTHS = (128, 512, 2048)
+# A window of 128 keys, 64 to each side (Beltagy et al. 2020, section 3.1), in a text of 8,192 tokens.
 WINDOW, LONG = 128, 8192
 
 

@@ -10,7 +10,7 @@ from attention_zoo.core.masks import Masks, hide_queries, pair_mask
 from attention_zoo.core.normalizers import Normalizer, Softmax
 from attention_zoo.core.patterns import Full, Pattern
 from attention_zoo.core.positions import NoPosition, Position
-from attention_zoo.core.rows import mix_rows, weigh_rows
+from attention_zoo.core.rows import mix_rows, scaled, weigh_rows
 from attention_zoo.core.scores import ScaledDot, Score
 from attention_zoo.core.tape import Site, tap, watched
 
@@ -112,7 +112,7 @@ def _with_map(
     query: Any, key: Any, value: Any, path: str, parts: Parts, masks: Masks, training: bool | None
 ) -> Attended:
     """Form the map, pass it through the tap and mix."""
-    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (query, key, value))
+    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
     queries, keys = ops.arange(ops.shape(query)[2]), ops.arange(ops.shape(key)[2])
     distance = ops.expand_dims(keys, 0) - ops.expand_dims(queries, 1)
     allowed = parts.pattern.allowed(ops.expand_dims(queries, 1), ops.expand_dims(keys, 0))

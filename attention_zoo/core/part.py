@@ -25,6 +25,9 @@ class Part(keras.layers.Layer):
         # A fixed name: variables must have the same path in every process.
         kwargs.setdefault("name", snake_case(type(self).__name__))
         super().__init__(**kwargs)
+        # A part without weights has nothing to build; left unbuilt it would make Keras run the whole model once more,
+        # uncompiled, before every `predict_on_batch`.
+        self.built = type(self).build is Part.build
 
     def get_config(self) -> dict:
         # Not Keras's own, which wants every subclass to write a `get_config`, even one without arguments.

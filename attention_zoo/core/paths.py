@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core.masks import MASKED, Masks, pair_mask
-from attention_zoo.core.rows import compare_rows, mix_rows, weigh_rows
+from attention_zoo.core.rows import compare_rows, mix_rows, scaled, weigh_rows
 from attention_zoo.core.windows import Blocks
 
 # Queries in a chunk: the scores of a chunk stay in the cache of a core.
@@ -53,7 +53,7 @@ def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> 
     """Attend by softmax over inner products, without a map.
 
     Args:
-        query: [batch, query, head, channel], already scaled.
+        query: [batch, query, head, channel], not yet scaled.
         key: [batch, key, group, channel].
         value: [batch, key, group, value channel].
         parts: the `Parts` in use.
@@ -68,18 +68,19 @@ def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> 
     pattern = parts.pattern
     causal = way == "fused" and pattern.zoo_name == "causal" and masks == Masks() and not parts.position.by_distance
     if causal and query.shape[1] == key.shape[1]:
-        return ops.dot_product_attention(query, key, value, scale=1.0, is_causal=True, flash_attention=parts.flash)
-    queries, keys = ops.arange(ops.shape(query)[1]), ops.arange(ops.shape(key)[1])
-    mask, bias = _seen(queries, keys, parts, masks)
-    output = _one_way(way, query, key, value, bias, mask, parts.flash)
-    return _clear_rows(output, masks, mask)
+        factor = parts.score.factor(query.shape[-1])
+        return ops.dot_product_attention(query, key, value, scale=factor, is_causal=True, flash_attention=parts.flash)
+    mask, bias = pair_mask(masks, None), None
+    if pattern.zoo_name != "full" or parts.position.by_distance:
+        mask, bias = _seen(ops.arange(ops.shape(query)[1]), ops.arange(ops.shape(key)[1]), parts, masks)
+    return _clear_rows(_one_way(way, query, key, value, parts, bias, mask), masks, mask)
 
 
 def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, training: bool | None) -> Any:
     """Attend within a bounded pattern, block by block.
 
     Args:
-        query: [batch, length, head, channel], already scaled.
+        query: [batch, length, head, channel], not yet scaled.
         key: [batch, length, group, channel].
         value: [batch, length, group, value channel].
         parts: the `Parts` in use; the score is an inner product and the bias depends on distance alone.
@@ -96,10 +97,11 @@ def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, tr
     keys, values = (blocks.fold(blocks.around(blocks.cut(array))) for array in (key, value))
     if parts.normalizer.plain and parts.score.soft_cap is None:
         way = "fused" if choose(None) == "fused" else "matmul"
-        output = _one_way(way, queries, keys, values, bias, mask)
+        output = _one_way(way, queries, keys, values, parts, bias, mask)
         output = output * ops.cast(ops.transpose(ops.any(mask, -1, keepdims=True), (0, 2, 1, 3)), output.dtype)
     else:
-        queries, keys, values = (ops.transpose(array, (0, 2, 1, 3)) for array in (queries, keys, values))
+        cut = (scaled(queries, parts), keys, values)
+        queries, keys, values = (ops.transpose(array, (0, 2, 1, 3)) for array in cut)
         weights = weigh_rows(compare_rows(queries, keys), parts, bias, mask, training)
         output = ops.transpose(mix_rows(ops.cast(weights, values.dtype), values), (0, 2, 1, 3))
     return _clear_rows(blocks.join(output), Masks(queries=masks.queries), None)
@@ -119,15 +121,15 @@ def _hidden(bias: Any, mask: Any) -> Any:
     return hidden if bias is None else bias + hidden
 
 
-def _one_way(way: str, query: Any, key: Any, value: Any, bias: Any, mask: Any, flash: bool | None = None) -> Any:
+def _one_way(way: str, query: Any, key: Any, value: Any, parts: Any, bias: Any, mask: Any) -> Any:
     """Run the fused or the plain form; rows with no allowed key are left undefined but finite."""
     if way == "fused":
         if bias is not None:
             bias, mask = ops.cast(_four(_hidden(bias, mask)), query.dtype), None
         mask = None if mask is None else _four(mask)
-        extra = {"bias": bias, "mask": mask, "flash_attention": flash}
-        return ops.dot_product_attention(query, key, value, scale=1.0, **extra)
-    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (query, key, value))
+        extra = {"bias": bias, "mask": mask, "flash_attention": parts.flash}
+        return ops.dot_product_attention(query, key, value, scale=parts.score.factor(query.shape[-1]), **extra)
+    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
     return ops.transpose(_soft(query, key, value, _hidden(bias, mask)), (0, 2, 1, 3))
 
 
@@ -150,7 +152,7 @@ def _chunked(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> Any:
     batch, length, heads, channels = ops.shape(query)[0], query.shape[1], query.shape[2], query.shape[3]
     chunks = -(-length // _CHUNK)
     missing = chunks * _CHUNK - length
-    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (query, key, value))
+    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
     padded = ops.pad(query, ((0, 0), (0, 0), (0, missing), (0, 0)))
     padded = ops.transpose(ops.reshape(padded, (batch, heads, chunks, _CHUNK, channels)), (2, 0, 1, 3, 4))
     places = ops.reshape(ops.arange(chunks * _CHUNK), (chunks, _CHUNK))

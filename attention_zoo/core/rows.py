@@ -25,6 +25,12 @@ def share_heads(left: Any, right: Any) -> Any:
     return ops.reshape(ops.matmul(stacked, right), (batch, heads, length, ops.shape(right)[3]))
 
 
+def scaled(query: Any, parts: Any) -> Any:
+    """Multiply queries by the score's factor: before the product, which in float16 might overflow without it."""
+    factor = parts.score.factor(query.shape[-1])
+    return query if factor == 1.0 else query * factor
+
+
 def compare_rows(query: Any, key: Any) -> Any:
     """Multiply every query [batch, head, query, channel] with every key [batch, group, key, channel]."""
     return share_heads(query, ops.transpose(key, (0, 1, 3, 2)))

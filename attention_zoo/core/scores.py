@@ -36,6 +36,10 @@ class Score(Part):
     def get_config(self) -> dict:
         return {**super().get_config(), "soft_cap": self.soft_cap}
 
+    def factor(self, channels: int) -> float:
+        """Return the number by which inner products over this many channels are multiplied."""
+        return 1.0
+
     def prepare(self, query: Any, key: Any) -> tuple[Any, Any]:
         """Transform queries [batch, query, head, channel] and keys [batch, key, group, channel] before the product."""
         return query, key
@@ -67,10 +71,8 @@ class ScaledDot(Score):
     def get_config(self) -> dict:
         return {**super().get_config(), "scale": self.scale}
 
-    def prepare(self, query: Any, key: Any) -> tuple[Any, Any]:
-        # On the query, before the product: in float16 the product of unscaled vectors may overflow.
-        scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
-        return query * ops.cast(scale, query.dtype), key
+    def factor(self, channels: int) -> float:
+        return channels**-0.5 if self.scale is None else self.scale
 
 
 @register("score", "dot")
@@ -151,7 +153,7 @@ class QueryKeyNorm(Score):
         self.key_gain = self.add_weight(shape=(channels,), initializer="ones", name="key_gain")
 
     def prepare(self, query: Any, key: Any) -> tuple[Any, Any]:
-        # unit length times sqrt(d) has root mean square 1; the score's 1/sqrt(d) takes one of the two factors back.
+        # Unit length times sqrt(d) has root mean square 1; of the two sqrt(d), 1 / sqrt(d) takes one back.
         query_gain, key_gain = ops.cast(self.query_gain, "float32"), ops.cast(self.key_gain, "float32")
         query_out = unit_length(query) * query_gain
         key_out = unit_length(key) * key_gain * (key.shape[-1] ** 0.5)

@@ -9,6 +9,7 @@ from attention_zoo.core import Attended, Masks, Parts, attend, gate, get_part, s
 from attention_zoo.core.folding import Folding
 from attention_zoo.core.masks import as_pairs, both
 from attention_zoo.core.patterns import Causal, SlidingWindow
+from attention_zoo.core.projection import project
 from attention_zoo.errors import ZooValueError
 
 
@@ -217,9 +218,9 @@ class MultiHeadAttention(keras.layers.Layer):
         inputs = fold(query)
         places = self._embedded(inputs, fold(value), fold(value if key is None else key))
         attended = self.attend_heads(
-            self.query_dense(places[0]),
-            self.key_dense(places[2]),
-            self.value_dense(places[1]),
+            project(self.query_dense, places[0]),
+            project(self.key_dense, places[2]),
+            project(self.value_dense, places[1]),
             masks=masks,
             causal=use_causal_mask,
             training=training,
@@ -228,8 +229,8 @@ class MultiHeadAttention(keras.layers.Layer):
         heads = attended.output
         if self.use_gate:
             axes = ("batch", "query", "head", "channel")
-            heads = gate(heads, self.gate_dense(inputs), path=f"{site_path(self)}/gate", axes=axes)
-        output = self._folding.unfold(self.output_dense(heads), query)
+            heads = gate(heads, project(self.gate_dense, inputs), path=f"{site_path(self)}/gate", axes=axes)
+        output = self._folding.unfold(project(self.output_dense, heads, inner=2), query)
         if not return_attention_scores:
             return output
         return output, self._folding.unfold_map(attended.weights, query, value)

@@ -1,0 +1,9 @@
+"""Run an exported bundle with NumPy, tokenizers and onnxruntime; no Keras, no TensorFlow.
+
+runner = attention_zoo.runtime.load("my_bundle")
+runner.predict(["book me a flight to rome"])
+"""
+
+from attention_zoo.runtime.runner import Runner, load
+
+__all__ = ["Runner", "load"]

@@ -1,0 +1,155 @@
+"""Load a bundle and answer texts with it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_zoo.answers import Answer, decide
+from attention_zoo.errors import ZooFileError, ZooValueError, need
+from attention_zoo.presets.card import inside, read_json, sha256
+from attention_zoo.text.strings import as_text, as_texts
+
+FORMAT = 1
+PREFIX = "attention."
+KEYS = ("family", "labels", "multi_label", "thresholds", "temperature", "graphs", "inputs", "outputs", "files")
+
+
+class Runner:
+    """Answer texts with an exported model; made by `load`.
+
+    Attributes:
+        labels: names of the labels, in the order of the logits.
+        preprocessor: the bundle's `TextPreprocessor`; `preprocessor.tokens(text)` are the tokens of the maps.
+        description: the contents of `bundle.json`.
+    """
+
+    def __init__(self, description: Mapping[str, Any], preprocessor: Any, session: Any) -> None:
+        self.description = dict(description)
+        self.labels = tuple(description["labels"])
+        self.preprocessor = preprocessor
+        self._session = session
+        self._outputs = [entry.name for entry in session.get_outputs()]
+
+    def predict(
+        self, texts: str | bytes | Iterable[str | bytes], all_scores: bool = False, *, batch_size: int = 32
+    ) -> list[Answer]:
+        """Classify texts.
+
+        Texts of like length are run together, so that little is spent on padding; answers come in the texts' order.
+
+        Args:
+            texts: strings, or UTF-8 bytes; a single one is a list of one.
+            all_scores: True also gives each label's probability.
+            batch_size: texts run at once, at least 1.
+
+        Returns:
+            one `Answer` for each text.
+
+        Raises:
+            ZooValueError: if there is no text, a text is empty or not UTF-8, or `batch_size` is below 1.
+            ZooTypeError: if a text is no string.
+        """
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ZooValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        texts = as_texts(texts)
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        logits = np.empty((len(texts), len(self.labels)), np.float32)
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            logits[chosen] = self.run(self.preprocessor([texts[index] for index in chosen]), ["output"])["output"]
+        return decide(
+            logits,
+            self.labels,
+            multi_label=self.description["multi_label"],
+            thresholds=self.description["thresholds"],
+            temperature=self.description["temperature"],
+            all_scores=all_scores,
+        )
+
+    def attention(self, text: str | bytes) -> dict[str, np.ndarray]:
+        """Return the attention maps of one text.
+
+        Args:
+            text: one string, or UTF-8 bytes.
+
+        Returns:
+            by site, the map [head, query, key] or [hop, key], padding included (its weights are 0); the position of a
+            token in a map is the `index` of `preprocessor.tokens(text)`.
+
+        Raises:
+            ZooValueError: if the bundle was exported without attention, or the text is empty or not UTF-8.
+            ZooTypeError: if the text is no string.
+        """
+        names = [name for name in self._outputs if name.startswith(PREFIX)]
+        if not names:
+            raise ZooValueError("this bundle was exported without attention maps; export it with attention=True")
+        maps = self.run(self.preprocessor([as_text(text, "text")]), names)
+        return {name.removeprefix(PREFIX): array[0] for name, array in maps.items()}
+
+    def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str] | None = None) -> dict[str, np.ndarray]:
+        """Run the graph on arrays; what is not asked for is not computed.
+
+        Args:
+            inputs: arrays by input name.
+            outputs: names of the outputs wanted; None gives all.
+
+        Returns:
+            arrays by output name.
+        """
+        outputs = self._outputs if outputs is None else outputs
+        return dict(zip(outputs, self._session.run(outputs, dict(inputs))))
+
+
+def load(folder: str | os.PathLike, *, threads: int | None = None) -> Runner:
+    """Load a bundle and check each of its files against its SHA-256.
+
+    Args:
+        folder: what `task.export(folder)` wrote, with the format "onnx".
+        threads: CPU threads of onnxruntime; None lets it choose.
+
+    Raises:
+        ZooFileError: if the folder is no bundle, or one of its files is missing or damaged.
+        ZooValueError: if it holds no ONNX graph, was written by a newer version, or `threads` is below 1.
+        ZooImportError: if onnxruntime is not installed.
+    """
+    folder = Path(folder)
+    if not (folder / "bundle.json").is_file():
+        raise ZooFileError(f"{str(folder)!r} is no bundle: it has no bundle.json")
+    description = read_json(folder / "bundle.json")
+    _check(folder, description)
+    from attention_zoo.text import TextPreprocessor
+
+    session = _session(inside(folder, description["graphs"]["onnx"]), threads)
+    return Runner(description, TextPreprocessor.load(folder / "preprocessor"), session)
+
+
+def _check(folder: Path, description: Mapping[str, Any]) -> None:
+    if description.get("format") != FORMAT:
+        raise ZooValueError(f"the bundle's format must be {FORMAT}, got {description.get('format')!r}; export it again")
+    missing = [key for key in KEYS if key not in description]
+    if missing or not isinstance(description["files"], dict) or not isinstance(description["graphs"], dict):
+        raise ZooFileError(f"{folder / 'bundle.json'} is damaged: {(missing or ['files'])[0]!r} is missing or no table")
+    if "onnx" not in description["graphs"]:
+        raise ZooValueError(f"the bundle {str(folder)!r} holds no ONNX graph; export it with formats=['onnx']")
+    if description["graphs"]["onnx"] not in description["files"]:
+        raise ZooFileError(f"{folder / 'bundle.json'} is damaged: its ONNX graph has no checksum")
+    for name, digest in description["files"].items():
+        path = inside(folder, name)
+        if not path.is_file():
+            raise ZooFileError(f"the bundle is damaged: {str(path)!r} is missing")
+        if sha256(path) != digest:
+            raise ZooFileError(f"the bundle is damaged: the SHA-256 of {str(path)!r} is not the one in bundle.json")
+
+
+def _session(path: Path, threads: int | None) -> Any:
+    runtime = need("onnxruntime", "serve")  # brings it without TensorFlow, which only exporting needs
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise ZooValueError(f"threads must be a whole number of at least 1, got {threads!r}")
+        options.intra_op_num_threads = threads
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,45 @@
+"""Training: data in batches, losses, schedules, callbacks, metrics, and a fit that survives a kill."""
+
+from attention_zoo.training.averaging import AveragedValidation, averaged
+from attention_zoo.training.callbacks import EarlyStopping, EpochSeed, Judge, StopOnNan, TrainingDiverged
+from attention_zoo.training.checkpoint import Checkpoint
+from attention_zoo.training.data import Batches
+from attention_zoo.training.fit import fit
+from attention_zoo.training.folds import cross_validate, fold_indices
+from attention_zoo.training.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Distillation,
+    balanced_weights,
+    positive_weights,
+)
+from attention_zoo.training.optimizers import adamw, precision
+from attention_zoo.training.reports import EpochLines, EpochLog
+from attention_zoo.training.schedules import schedule
+from attention_zoo.training.seeds import set_seeds
+
+__all__ = [
+    "AveragedValidation",
+    "Batches",
+    "BinaryCrossEntropy",
+    "Checkpoint",
+    "CrossEntropy",
+    "Distillation",
+    "EarlyStopping",
+    "EpochLines",
+    "EpochLog",
+    "EpochSeed",
+    "Judge",
+    "StopOnNan",
+    "TrainingDiverged",
+    "adamw",
+    "averaged",
+    "balanced_weights",
+    "cross_validate",
+    "fit",
+    "fold_indices",
+    "positive_weights",
+    "precision",
+    "schedule",
+    "set_seeds",
+]

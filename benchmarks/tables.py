@@ -1,0 +1,146 @@
+"""Write the tables of README.md from what was measured, so that no number is typed by hand.
+
+    python benchmarks/tables.py [--check]
+
+A table stands between `<!-- table:NAME -->` and `<!-- end -->`. `--check` writes nothing and exits 1 if one is stale.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md",)
+
+
+def results(name: str) -> dict:
+    """Read results/<name>.json."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def markdown(rows: list[dict]) -> str:
+    """Write rows as a Markdown table with the keys of the first row as head."""
+    head = list(rows[0])
+    lines = ["| " + " | ".join(head) + " |", "|" + "--|" * len(head)]
+    lines += ["| " + " | ".join(str(row[key]).replace("|", "\\|") for key in head) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def zoo() -> list[dict]:
+    """List the pretrained models and the architectures that can be had by name."""
+    import attention_zoo
+
+    rows = []
+    for card in attention_zoo.list_models():
+        measures = ", ".join(f"{name} {value:.3f}" for name, value in (card.metrics or {}).items() if name in SHOWN)
+        size = f"{card.bytes / 2**20:.1f} MB" if card.trained else ""
+        trained = "pretrained" if card.trained else "untrained"
+        rows.append(
+            {
+                "name": f"`{card.name}`",
+                "": trained,
+                "what": card.description,
+                "attention": card.attention,
+                "licence": card.licence,
+                "test": measures,
+                "size": size,
+            }
+        )
+    return sorted(rows, key=lambda row: (row[""], row["name"]))
+
+
+SHOWN = ("test_accuracy", "test_macro_f1", "test_out_of_scope_auroc")
+
+
+def attention() -> list[dict]:
+    """List the named variants."""
+    from attention_zoo import layers
+
+    return [
+        {"name": f"`{row.name}`", "formula": f"`{row.formula}`", "for": ", ".join(row.roles), "source": row.source}
+        for row in map(layers.info, layers.names())
+    ]
+
+
+def speed() -> list[dict]:
+    """Show the ratios to Keras's layer, by backend and length."""
+    found = results("layers")
+    rows = []
+    for backend, section in sorted(found.items()):
+        for row in section["rows"]:
+            if "length" in row:
+                rows.append(
+                    {
+                        "backend": backend,
+                        "tokens": row["length"],
+                        "forward, times Keras's speed": f"{row['forward ratio']:.2f}",
+                        "forward and backward": f"{row['both ratio']:.2f}",
+                    }
+                )
+    return rows
+
+
+def window() -> list[dict]:
+    """Show a sliding window against full attention, by backend."""
+    rows = []
+    for backend, section in sorted(results("layers").items()):
+        for row in section["rows"]:
+            if "full attention" in row:
+                rows.append(
+                    {
+                        "backend": backend,
+                        "full attention by": {"keras": "Keras", "zoo": "the zoo"}[row["full attention"]],
+                        "times faster": f"{row['times faster']:.1f}",
+                        "peak memory, full": f"{row['full MiB']:.0f} MiB",
+                        "window": f"{row['window MiB']:.0f} MiB",
+                    }
+                )
+    return rows
+
+
+def seeds() -> list[dict]:
+    """Show what three seeds of each recipe reached, beside the linear floor."""
+    return results("text_classifier")["summary"]
+
+
+TABLES: dict[str, Callable[[], list[dict]]] = {
+    "zoo": zoo,
+    "attention": attention,
+    "speed": speed,
+    "window": window,
+    "seeds": seeds,
+}
+
+
+def renewed(text: str) -> str:
+    """Return a page with its tables written anew."""
+
+    def one(match: re.Match) -> str:
+        return f"{match[1]}\n{markdown(TABLES[match[2]]())}\n<!-- end -->"
+
+    return re.sub(r"(<!-- table:(\w+) -->)\n.*?<!-- end -->", one, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Renew every page, or say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a table is stale")
+    options = parser.parse_args()
+    stale = []
+    for page in PAGES:
+        path = ROOT / page
+        before = path.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            stale.append(page)
+            if not options.check:
+                path.write_text(after, encoding="utf-8")
+    print("stale: " + ", ".join(stale) if options.check and stale else "tables are up to date")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
