@@ -20,7 +20,7 @@ def run(backend: str, marks: str, extra: list[str]) -> tuple[int, str, float]:
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     # Two workers share the cores: more threads in each would only make them wait for each other.
     environment |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", marks, *extra]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", marks, *extra]
     print(f"\n== {backend}: {' '.join(command[1:])}", flush=True)
     start = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)

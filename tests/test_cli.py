@@ -60,10 +60,10 @@ class ToyTask:
     def explain(self, text):
         return Explanation(Answer("long", 0.75, ("long",)))
 
-    def export(self, folder, formats, attention):
+    def export(self, folder, format, attention):
         folder.mkdir()
-        (folder / "model").write_text(f"{formats} {attention}")
-        return types.SimpleNamespace(differences=dict.fromkeys(formats, 1e-7))
+        (folder / "model").write_text(f"{format} {attention}")
+        return types.SimpleNamespace(differences=dict.fromkeys(format, 1e-7))
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def export(
     _writable(folder.parent)
     task = _load(name)
     with screen.progress("exporting and comparing"):
-        report = task.export(folder, formats=formats, attention=attention)
+        report = task.export(folder, format=formats, attention=attention)
     for word, difference in report.differences.items():
         print(f"{word}: largest difference {difference:.1e}")
     print(folder)

@@ -1,0 +1,131 @@
+"""The transformer's encoder block, around any attention."""
+
+from typing import Any
+
+import keras
+
+from attention_zoo.blocks.convolution import hide
+from attention_zoo.blocks.feed_forward import FeedForward
+from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.layers import named
+
+NORMS = ("pre", "post")
+EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class EncoderBlock(keras.layers.Layer):
+    """Let positions exchange what they know, then let each think for itself.
+
+    pre:  x = x + attention(norm(x)), x = x + feed_forward(norm(x))
+    post: x = norm(x + attention(x)), x = norm(x + feed_forward(x))
+
+    Args:
+        num_heads: heads of the attention.
+        feed_forward: channels in between of the feed-forward part; 0 leaves it out.
+        attention: any name of `layers.names("self")`, a dict with "name" and arguments, or a layer of that role.
+        key_dim: channels of each head; None is width / num_heads.
+        dropout: share dropped while training, after each part and within feed-forward, 0 to 1.
+        attention_dropout: share of the attention weights dropped while training, 0 to 1.
+        kind: of the feed-forward part: "gelu", "relu", "silu" or "swiglu".
+        norm: "pre" (trains without warm-up; put one more norm after the last block) or "post" (as first published).
+        convolution: width (tokens) of a depthwise convolution between attention and feed-forward, with a residual of
+            its own; 0 for none.
+        stochastic_depth: how often a part is left out for a whole example while training, 0 to 1.
+
+    Call:
+        inputs: [batch, time, width].
+        mask: bool [batch, time]; False marks padding.
+
+    Returns:
+        The shape of `inputs`.
+
+    Raises:
+        ZooValueError: if a number is out of range, a name is unknown, or width is no multiple of `num_heads`.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745 (pre-norm);
+    Huang et al. 2016, arXiv:1603.09382 (stochastic depth).
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        feed_forward: int,
+        attention: Any = "multi_head",
+        key_dim: int | None = None,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        kind: str = "gelu",
+        norm: str = "pre",
+        convolution: int = 0,
+        stochastic_depth: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if norm not in NORMS:
+            raise unknown("norm", norm, NORMS)
+        for name, value in {"feed_forward": feed_forward, "convolution": convolution}.items():
+            if value < 0:
+                raise ZooValueError(f"{name} must be at least 0, got {value}")
+        if not 0 <= stochastic_depth < 1:
+            raise ZooValueError(f"stochastic_depth must be at least 0 and under 1, got {stochastic_depth}")
+        self.supports_masking = True
+        self.num_heads, self.feed_forward, self.attention, self.key_dim = num_heads, feed_forward, attention, key_dim
+        self.dropout, self.attention_dropout, self.kind, self.norm = dropout, attention_dropout, kind, norm
+        self.convolution, self.stochastic_depth = convolution, stochastic_depth
+
+    def get_config(self) -> dict:
+        names = ("num_heads", "feed_forward", "attention", "key_dim", "dropout", "attention_dropout", "kind", "norm")
+        names += ("convolution", "stochastic_depth")
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        if isinstance(self.attention, keras.layers.Layer):
+            config["attention"] = keras.saving.serialize_keras_object(self.attention)
+        return config
+
+    def build(self, input_shape: Any) -> None:
+        width, policy = input_shape[-1], {"dtype": self.dtype_policy}
+        if self.key_dim is None and width % self.num_heads:
+            raise ZooValueError(f"width must be a multiple of num_heads, got {width} for {self.num_heads} heads")
+        heads = {"num_heads": self.num_heads, "key_dim": self.key_dim or width // self.num_heads}
+        self.attending = named.get(
+            self.attention, role="self", **heads, dropout=self.attention_dropout, name="attention", **policy
+        )
+        self.parts = {"attention": self.attending}
+        if self.convolution:
+            self.parts["convolution"] = keras.layers.DepthwiseConv1D(
+                self.convolution, padding="same", name="convolution", **policy
+            )
+        if self.feed_forward:
+            self.parts["feed_forward"] = FeedForward(
+                self.feed_forward, self.kind, self.dropout, name="feed_forward", **policy
+            )
+        self.norms, self.drops, self.skips = {}, {}, {}
+        for name, part in self.parts.items():
+            part.supports_masking = True
+            if not part.built:
+                part.build(input_shape)
+            self.norms[name] = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm", **policy)
+            self.norms[name].build(input_shape)
+            self.drops[name] = keras.layers.Dropout(self.dropout, name=f"{name}_dropout", **policy)
+            self.skips[name] = keras.layers.Dropout(self.stochastic_depth, (None, 1, 1), name=f"{name}_depth", **policy)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        current = inputs
+        for name in self.parts:
+            read = self.norms[name](current) if self.norm == "pre" else current
+            added = self._run(name, read, mask, training)
+            added = self.skips[name](self.drops[name](added, training=training), training=training)
+            current = current + added
+            current = self.norms[name](current) if self.norm == "post" else current
+        return current
+
+    def _run(self, name: str, read: Any, mask: Any, training: bool | None) -> Any:
+        """Run one part."""
+        if name == "attention":
+            return self.attending(read, query_mask=mask, training=training)
+        if name == "convolution":
+            return self.parts[name](hide(read, mask))
+        return self.parts[name](read, training=training)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)

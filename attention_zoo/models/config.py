@@ -1,0 +1,106 @@
+"""What every family's config can do: be made from a dict, say which key is wrong, and go to JSON."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, unknown
+
+FORMAT = 1  # of config.json; raised when an older version could no longer read it
+# What turns logits into answers; the rest describes the network and lies under "network" in config.json.
+ANSWERS = ("labels", "multi_label", "thresholds", "temperature")
+
+
+class Config:
+    """Base of the families' configs, which are frozen dataclasses.
+
+    Attributes:
+        family: name of the family, the same for all configs of a class.
+    """
+
+    family = ""
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Make a config; a key that is no field is an error that names the nearest.
+
+        Raises:
+            ZooValueError: if a key is unknown or a value cannot work.
+        """
+        names = cls.names()
+        for key in values:
+            if key not in names:
+                raise unknown(f"{cls.family} option", key, names)
+        return cls(**values)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of the fields."""
+        return tuple(field.name for field in dataclasses.fields(cls))
+
+    def change(self, **values: Any) -> Self:
+        """Return a copy with other values.
+
+        Raises:
+            ZooValueError: if a key is unknown or a value cannot work.
+        """
+        return self.of(**{**{name: getattr(self, name) for name in self.names()}, **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contents of `config.json`."""
+        values = {name: _plain(getattr(self, name)) for name in self.names()}
+        answers = {name: values.pop(name) for name in ANSWERS}
+        return {"format": FORMAT, "family": self.family, **answers, "network": values}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "the config") -> Self:
+        """Read what `to_dict` returned.
+
+        Args:
+            values: contents of a `config.json`.
+            source: where they come from, for the sentence of an error.
+
+        Raises:
+            ZooFileError: if the format, the family or a field is not what it must be.
+        """
+        if values.get("format") != FORMAT or values.get("family") != cls.family:
+            raise ZooFileError(
+                f"{source} must have format {FORMAT} and family {cls.family!r}, got {values.get('format')!r} and "
+                f"{values.get('family')!r}"
+            )
+        network = values.get("network")
+        if not isinstance(network, Mapping):
+            raise ZooFileError(f"{source} is damaged: 'network' must be a table, got {network!r}")
+        answers = {name: value for name, value in values.items() if name not in ("format", "family", "network")}
+        try:
+            return cls.of(**network, **answers)
+        except (ZooValueError, TypeError) as error:
+            raise ZooFileError(f"{source} is damaged: {error}") from error
+
+
+def check_count(name: str, value: Any, least: int, unit: str) -> None:
+    """Check a whole number.
+
+    Raises:
+        ZooTypeError: if it is none.
+        ZooValueError: if it is under `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ZooTypeError(f"{name} must be a whole number ({unit}), got {value!r}")
+    if value < least:
+        raise ZooValueError(f"{name} must be at least {least} ({unit}), got {value}")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Check a share: at least 0 and under 1.
+
+    Raises:
+        ZooValueError: if it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ZooValueError(f"{name} must be at least 0 and under 1 (share), got {value!r}")
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists, as JSON has them."""
+    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value

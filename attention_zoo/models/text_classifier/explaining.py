@@ -1,0 +1,133 @@
+"""Why an answer: where the pooling looked, and what each token does to the scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from attention_zoo.answers import Answer, sigmoid, softmax
+from attention_zoo.calibrate.capture import capture
+from attention_zoo.models.text_classifier.config import TextClassifierConfig
+from attention_zoo.text import Token
+from attention_zoo.text.preprocessor import MASK_ID
+from attention_zoo.visualise import Explanation
+
+PREFIX = "attention."
+ROWS, MULTIPLE = 64, 16  # texts with one token masked that are run at once: at most, and a multiple of
+
+
+def maps_of(model: keras.Model, token_ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the attention maps of one text by site, without the batch axis.
+
+    Args:
+        model: a network of the family.
+        token_ids: [1, tokens] or [1, sentences, tokens].
+    """
+    found = capture(model).predict(token_ids, verbose=0)
+    maps = {name.removeprefix(PREFIX): np.asarray(value) for name, value in found.items() if name.startswith(PREFIX)}
+    return {site: value.astype(np.float32)[0] for site, value in maps.items()}
+
+
+def explanation(
+    text: str,
+    tokens: Sequence[Token],
+    answer: Answer,
+    maps: dict[str, np.ndarray],
+    effects: dict[str, np.ndarray],
+    shape: Sequence[int],
+) -> Explanation:
+    """Put an explanation together: padding removed, weights one number a token.
+
+    Args:
+        text: what was classified.
+        tokens: of the text that were read, aligned with the ids by `index`.
+        answer: of the model.
+        maps: of `maps_of`.
+        effects: of `effects_of`.
+        shape: of the text's ids: (tokens,) or (sentences, tokens).
+    """
+    places = np.array([token.index for token in tokens], dtype=np.int64)
+    weights = _weights(maps, places, shape)
+    shown = {site: _shown(value, places, shape) for site, value in maps.items()}
+    return Explanation(text, list(tokens), answer, {k: v for k, v in shown.items() if v.size}, weights, effects)
+
+
+def _weights(maps: dict[str, np.ndarray], places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return the share of the pooled vector that each token has by its weight, 1 in all."""
+    if not len(places):
+        return np.zeros(0)
+    if len(shape) == 1:
+        found = maps.get("pooling", np.ones(shape)).reshape(-1, shape[0]).mean(axis=0)
+    else:
+        words = maps.get("word_pooling", np.ones((shape[0], 1, shape[1]))).mean(axis=1)
+        sentences = maps.get("sentence_pooling", np.ones((1, shape[0]))).mean(axis=0)
+        found = (words * sentences[:, None]).reshape(-1)
+    found = np.maximum(found[places], 0.0).astype(np.float64)
+    # A normalizer may give all weight to a sink, and a network may pool without attention: then all tokens are equal.
+    return found / found.sum() if found.sum() > 0 else np.full(len(places), 1.0 / len(places))
+
+
+def _shown(value: np.ndarray, places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Remove padding from a map: [head, query, key], [head, key], or [sentence, head, key] over words."""
+    if len(shape) == 1:
+        value = value[..., places]
+        return value[..., places, :] if value.ndim == 3 else value
+    if value.ndim == 3 and value.shape[0] == shape[0] and value.shape[-1] == shape[1]:
+        # Words of all sentences one after the other: [head, token].
+        return np.moveaxis(value, 0, 1).reshape(value.shape[1], -1)[:, places]
+    sentences = np.unique(places // shape[1])
+    value = value[..., sentences]
+    return value[..., sentences, :] if value.ndim == 3 else value
+
+
+def masked_logits(model: keras.Model, token_ids: np.ndarray, tokens: Sequence[Token]) -> np.ndarray:
+    """Return the logits of a text, and then of the text with the mask id in place of each token in turn.
+
+    Args:
+        model: a network of the family.
+        token_ids: [1, tokens] or [1, sentences, tokens].
+        tokens: those that are masked one after the other.
+
+    Returns:
+        [1 + tokens, labels].
+
+    Cost: one run of the model for each token, at most 64 at a time.
+    """
+    count = len(tokens) + 1
+    size = min(ROWS, -(-count // MULTIPLE) * MULTIPLE)
+    # All batches have one size, one of a few, so that few shapes are compiled.
+    versions = np.repeat(token_ids, -(-count // size) * size, axis=0)
+    flat = versions.reshape(len(versions), -1)
+    for row, token in enumerate(tokens, start=1):
+        flat[row, token.index] = MASK_ID
+    return np.asarray(model.predict(versions, batch_size=size, verbose=0), np.float32)[:count]
+
+
+def effects_of(logits: np.ndarray, config: TextClassifierConfig) -> np.ndarray:
+    """Return how far each label's score falls when a token is masked, [labels, tokens].
+
+    effect[l, t] = score_l(text) - score_l(text with the mask id in place of token t)
+
+    Args:
+        logits: of `masked_logits`.
+        config: says how logits become scores.
+    """
+    scaled = logits.astype(np.float64) / config.temperature
+    scores = sigmoid(scaled) if config.multi_label else softmax(scaled)
+    return (scores[:1] - scores[1:]).T
+
+
+def chosen_labels(answer: Answer, labels: Sequence[str] | None, known: Sequence[str], count: int = 3) -> list[str]:
+    """Return the labels to explain: those asked for, else the `count` best.
+
+    Args:
+        answer: with all scores.
+        labels: what was asked for, known ones; or None.
+        known: every label.
+        count: how many where nothing was asked for.
+    """
+    scores: Any = answer.scores
+    wanted = known if labels is None else labels
+    best = sorted(wanted, key=lambda label: -scores[label])
+    return best[:count] if labels is None else best

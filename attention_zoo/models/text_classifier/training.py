@@ -1,0 +1,169 @@
+"""One training: losses and measures for one label or several, and the card afterwards."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from attention_zoo.errors import ZooValueError
+from attention_zoo.models.learning import Learning
+from attention_zoo.models.text_classifier.config import TextClassifierConfig
+from attention_zoo.presets.card import Card
+from attention_zoo.training import Batches, BinaryCrossEntropy, CrossEntropy, balanced_weights, fit, positive_weights
+
+LARGEST_BALANCE = 100.0  # times that a positive of a rare label counts at most
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a training is told, beside model and data: see `TextClassifier.fit`."""
+
+    learning: Learning
+    passed: dict[str, Any]
+    callbacks: tuple[keras.callbacks.Callback, ...]
+    resume_folder: Any
+    progress: bool
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class Accuracy(keras.metrics.MeanMetricWrapper):
+    """Share of the texts whose largest logit is the truth, for label numbers and for probabilities alike."""
+
+    def __init__(self, name: str = "accuracy", **options: Any):
+        super().__init__(fn=_is_right, name=name, **options)
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def _is_right(truth: Any, logits: Any) -> Any:
+    if len(truth.shape) == 2 and truth.shape[-1] == logits.shape[-1]:
+        truth = ops.argmax(truth, axis=-1)
+    truth = ops.reshape(ops.cast(truth, "int32"), (-1,))
+    return ops.cast(ops.equal(truth, ops.cast(ops.argmax(logits, axis=-1), "int32")), "float32")
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class MacroF1(keras.metrics.F1Score):
+    """Mean over labels of the F1 score at probability 0.5, from logits."""
+
+    def __init__(self, name: str = "macro_f1", **options: Any):
+        super().__init__(average="macro", threshold=0.5, name=name, **options)
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "dtype": self.dtype}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        return super().update_state(ops.cast(y_true, "float32"), ops.sigmoid(y_pred), sample_weight)
+
+
+def teach(
+    model: keras.Model, train: Any, validation: Any, config: TextClassifierConfig, lesson: Lesson
+) -> dict[str, list[float]]:
+    """Train a model and return its history.
+
+    Args:
+        model: from token ids to logits.
+        train: batches, or what Keras reads.
+        validation: the same, or None.
+        config: of the model.
+        lesson: everything else.
+
+    Raises:
+        ZooValueError: if an option does not fit the data.
+    """
+    learning, passed = lesson.learning, dict(lesson.passed)
+    train, validation = (tuple(part) if isinstance(part, list) else part for part in (train, validation))
+    if isinstance(train, tuple) and "batch_size" not in passed:
+        passed["batch_size"] = learning.batch_size
+    if learning.patience is not None and validation is None and learning.monitor.startswith("val_"):
+        raise ZooValueError(f"patience wants validation data for {learning.monitor!r}, got none")
+    return fit(
+        model,
+        train,
+        validation,
+        epochs=learning.epochs,
+        optimizer=learning.make_optimizer(model, _steps(train, passed, learning.batch_size)),
+        loss=_loss(learning, config, train),
+        metrics=[MacroF1() if config.multi_label else Accuracy()],
+        callbacks=[*lesson.callbacks, *learning.stoppers()],
+        resume_folder=lesson.resume_folder,
+        seed=learning.seed,
+        progress=lesson.progress,
+        **passed,
+    )
+
+
+def _steps(train: Any, passed: dict[str, Any], batch_size: int) -> int | None:
+    """Return how many steps an epoch has, None where nobody says."""
+    if passed.get("steps_per_epoch"):
+        return passed["steps_per_epoch"]
+    if isinstance(train, tuple):
+        return math.ceil(len(train[0]) / batch_size)
+    try:
+        return len(train)
+    except TypeError:
+        return None
+
+
+def _loss(learning: Learning, config: TextClassifierConfig, train: Any) -> Any:
+    if learning.loss is not None:
+        return keras.losses.get(learning.loss)
+    wanted = train.targets if isinstance(train, Batches) else None
+    if learning.balance and wanted is None:
+        raise ZooValueError("balance counts labels, which it can only do for texts with labels; give class_weight")
+    if config.multi_label:
+        weights = positive_weights(wanted, learning.balance, LARGEST_BALANCE) if learning.balance else None
+        focus = {"focus_positive": learning.focus, "focus_negative": learning.focus}
+        return BinaryCrossEntropy(weights, smoothing=learning.smoothing, **focus)
+    if wanted is not None and wanted.ndim == 2:
+        wanted = wanted.argmax(axis=1)
+    weights = balanced_weights(wanted, len(config.labels), learning.balance) if learning.balance else None
+    return CrossEntropy(smoothing=learning.smoothing, weights=weights, focus=learning.focus)
+
+
+def prior_bias(logits: keras.layers.Dense, wanted: np.ndarray) -> None:
+    """Let a new layer of logits say how often each label occurs, before it has learned anything else.
+
+    Where most labels are rare, the first epoch would otherwise be spent on learning just that.
+
+    Args:
+        logits: the last layer.
+        wanted: 0 and 1 [texts, labels].
+    """
+    share = np.clip(wanted.mean(axis=0), 1e-4, 1 - 1e-4)
+    logits.bias.assign(np.log(share / (1 - share)))
+
+
+def card_after(card: Card | None, config: TextClassifierConfig, source: Any, seed: int) -> Card:
+    """Return the card of weights that have just been trained: its old measures no longer hold.
+
+    The licence is that of all data that the weights have seen; a user's own table without one adds nothing.
+
+    Args:
+        card: of the weights before, or None.
+        config: of the model.
+        source: the Dataset that was trained on, or None.
+        seed: of the training.
+    """
+    card = card or Card("new", config.family, permissive=True)
+    stated = source is not None and source.licence != "unknown"
+    data = [name for name in (card.data, source.name if source else "") if name]
+    licences = [name for name in (card.licence, source.licence if stated else "") if name]
+    return dataclasses.replace(
+        card,
+        data=", ".join(dict.fromkeys(data)),
+        licence=" and ".join(dict.fromkeys(licences)),
+        permissive=card.permissive and (source.permissive if stated else True),
+        seed=seed,
+        split="",
+        command="",
+        metrics={},
+        backend_difference=None,
+        trained=True,
+        files={},
+    )

@@ -1,0 +1,12 @@
+"""Which tests run in one worker: those of one file share its fixtures, those of one attention layer the built layer."""
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        group = item.path.parent.name + "/" + item.path.stem
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path.stem == "test_conformance" and "name" in parameters:
+            group = parameters["name"]
+        item.add_marker(pytest.mark.xdist_group(group))

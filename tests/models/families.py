@@ -1,0 +1,67 @@
+"""One line a task: what makes it, and what it learns from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from attention_zoo import data
+from attention_zoo.models.text_classifier import TextClassifier
+
+SIZES = {"width": 16, "heads": 2, "units": 8, "filters": 8, "feed_forward": 16, "max_length": 8}
+
+
+@dataclass(frozen=True)
+class Family:
+    """A task in one of its forms.
+
+    Args:
+        name: for the test's name.
+        new: makes an untrained task; takes what changes.
+        examples: makes (raw inputs, truths) to train on.
+        sites: attention maps that `explain` gives.
+        learning: options of `fit`.
+    """
+
+    name: str
+    new: Callable[..., Any]
+    examples: Callable[[], tuple[list, list]]
+    sites: tuple[str, ...]
+    learning: dict[str, Any] = field(default_factory=dict)
+
+
+def intents():
+    """Return short real texts of four intents."""
+    split = data.load("clinc150", sample=True)["train"]
+    wanted = sorted(set(split["label"]))[:4]
+    part = split.rows(row for row, label in enumerate(split["label"]) if label in wanted)
+    return part["text"], part["label"]
+
+
+def documents():
+    """Return texts of two sentences of one intent."""
+    texts, labels = intents()
+    return [f"{text}. {texts[row]}." for row, text in enumerate(texts)], labels
+
+
+def tagged():
+    """Return texts with a list of labels each, some empty."""
+    texts, labels = intents()
+    names = sorted(set(labels))
+    return texts, [[label, names[0]] if label == names[1] else [] if label == names[2] else [label] for label in labels]
+
+
+def text(name, examples, sites, **config):
+    """Make the line of a text classifier."""
+
+    def new(**changes):
+        return TextClassifier.new(**{**SIZES, "token_dropout": 0.0, "head_dropout": 0.0, **config, **changes})
+
+    return Family(name, new, examples, sites, {"epochs": 3, "batch_size": 16, "learning_rate": 2e-2})
+
+
+FAMILIES = [
+    text("transformer", intents, ("encoder_1.attention", "pooling"), network="transformer", depth=1),
+    text("convolutional", tagged, ("pooling",), network="convolutional", max_pooling=True, skip=True),
+    text("recurrent", intents, ("pooling",), network="recurrent", pooling="structured_self_attention"),
+    text("hierarchical", documents, ("word_pooling", "sentence_pooling"), network="hierarchical", max_sentences=4),
+]
