@@ -88,13 +88,16 @@ def _sums(query: Any, key: Any, value: Any, causal: bool) -> Any:
     if not causal:
         return share_heads(query, ops.matmul(ops.transpose(key, (0, 1, 3, 2)), value))
     heads, groups, length = query.shape[1], key.shape[1], ops.shape(query)[2]
+    lengths = (length, ops.shape(key)[2])
+    longest = max(lengths) if all(isinstance(size, int) for size in lengths) else ops.maximum(*lengths)
     if heads != groups:
         key, value = (ops.repeat(array, heads // groups, axis=1) for array in (key, value))
-    count = -(-length // _BLOCK)
+    count = -(-longest // _BLOCK)
 
     def cut(array: Any) -> Any:
         end = ops.zeros_like(array[:, :, :1])
-        array = ops.concatenate([array, ops.repeat(end, count * _BLOCK - length, axis=2)], axis=2)
+        missing = count * _BLOCK - ops.shape(array)[2]
+        array = ops.concatenate([array, ops.repeat(end, missing, axis=2)], axis=2)
         return ops.reshape(array, (ops.shape(array)[0], heads, count, _BLOCK, array.shape[3]))
 
     query, key, value = cut(query), cut(key), cut(value)

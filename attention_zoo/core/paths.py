@@ -49,6 +49,14 @@ def choose(length: int | None) -> str:
     return known[-1]
 
 
+def _way(key: Any, value: Any, parts: Any) -> str:
+    """Choose for these arrays; not every backend's fused operation takes values wider or narrower than the keys."""
+    if parts.flash:
+        return "fused"
+    way = choose(key.shape[1])
+    return "matmul" if way == "fused" and key.shape[-1] != value.shape[-1] else way
+
+
 def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> Any:
     """Attend by softmax over inner products, without a map.
 
@@ -62,11 +70,16 @@ def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> 
     Returns:
         [batch, query, head, value channel].
     """
-    way = "fused" if parts.flash else choose(key.shape[1])
+    way = _way(key, value, parts)
     if way == "chunked" and query.shape[1] is not None and query.shape[1] > _CHUNK:
         return _chunked(query, key, value, parts, masks)
     pattern = parts.pattern
-    causal = way == "fused" and pattern.zoo_name == "causal" and masks == Masks() and not parts.position.by_distance
+    causal = (
+        way == "fused"
+        and pattern.zoo_name == "causal"
+        and not any(mask is not None for mask in masks)
+        and not parts.position.by_distance
+    )
     if causal and query.shape[1] == key.shape[1]:
         factor = parts.score.factor(query.shape[-1])
         return ops.dot_product_attention(query, key, value, scale=factor, is_causal=True, flash_attention=parts.flash)
@@ -96,7 +109,7 @@ def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, tr
     queries = blocks.fold(blocks.cut(query))
     keys, values = (blocks.fold(blocks.around(blocks.cut(array))) for array in (key, value))
     if parts.normalizer.plain and parts.score.soft_cap is None:
-        way = "fused" if choose(None) == "fused" else "matmul"
+        way = _way(keys, values, parts)
         output = _one_way(way, queries, keys, values, parts, bias, mask)
         output = output * ops.cast(ops.transpose(ops.any(mask, -1, keepdims=True), (0, 2, 1, 3)), output.dtype)
     else:

@@ -286,8 +286,8 @@ class MultiHeadAttention(keras.layers.Layer):
             self.position,
             self._causal_pattern if use_causal_mask else self._pattern,
             dropout=(lambda weights: self.dropout_layer(weights, training=True)) if training and self.dropout else None,
-            mix_scores=(lambda scores: ops.einsum("bhqk,hi->biqk", scores, self.scores_mix)) if talk else None,
-            mix_weights=(lambda weights: ops.einsum("bhqk,hi->biqk", weights, self.weights_mix)) if talk else None,
+            mix_scores=(lambda scores: _mix(scores, self.scores_mix)) if talk else None,
+            mix_weights=(lambda weights: _mix(weights, self.weights_mix)) if talk else None,
             flash=self.flash_attention,
         )
 
@@ -322,14 +322,53 @@ class GroupQueryAttention(MultiHeadAttention):
     """
 
     def __init__(
-        self, head_dim: int, num_query_heads: int, num_key_value_heads: int, dropout: float = 0.0, **kwargs: Any
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
-        kwargs = {"value_dim": head_dim, **kwargs}
-        super().__init__(num_query_heads, head_dim, dropout=dropout, num_key_value_heads=num_key_value_heads, **kwargs)
+        super().__init__(
+            num_query_heads,
+            head_dim,
+            dropout=dropout,
+            use_bias=use_bias,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            use_gate=use_gate,
+            seed=seed,
+            num_key_value_heads=num_key_value_heads,
+            **kwargs,
+        )
 
     def get_config(self) -> dict:
         config = super().get_config()
         return {**config, "head_dim": config.pop("key_dim"), "num_query_heads": config.pop("num_heads")}
+
+
+def _mix(maps: Any, matrix: Any) -> Any:
+    """Mix maps [batch, head, query, key] across heads by a matrix [head, head]."""
+    return ops.einsum("bhqk,hi->biqk", maps, ops.cast(matrix, maps.dtype))
 
 
 def _positive(name: str, value: int) -> int:
