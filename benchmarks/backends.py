@@ -2,8 +2,8 @@
 
     python benchmarks/backends.py clinc150_intent goemotions_emotion [--write]
 
-All texts of the bundled sample are classified on each backend, in a process of its own. Prints the largest difference of
-any score of any label (probability, 0..1) between any two backends, and whether all give the same labels; writes
+All texts of the bundled sample are classified on each backend, in a process of its own. Prints the largest difference
+of any score of any label (probability, 0..1) between any two backends, and whether all give the same labels; writes
 `benchmarks/results/backends.json`, and with `--write` the card.
 """
 

@@ -6,11 +6,12 @@ Prints ratios (over 1: ours is faster) and writes benchmarks/results/layers.json
 """
 
 import argparse
+import gc
 import json
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import harness
 
@@ -20,13 +21,29 @@ WINDOW, LONG = 128, 8192
 
 
 def layer_model(kind: str, length: int):
-    """Make a model of one attention layer: "zoo", "keras" or "window"."""
+    """Make a model of one attention layer: "zoo", "keras" or "window"; "... alone" leaves the projections out."""
     import keras
 
+    from attention_zoo.core import Full, Parts, SlidingWindow, attend
     from attention_zoo.layers import MultiHeadAttention
 
-    pattern = {"name": "sliding_window", "reach": WINDOW // 2} if kind == "window" else None
-    made = keras.layers.MultiHeadAttention(8, 32) if kind == "keras" else MultiHeadAttention(8, 32, pattern=pattern)
+    pattern = SlidingWindow(WINDOW // 2) if kind.startswith("window") else Full()
+
+    class Alone(keras.layers.Layer):
+        """Attention without projections: the inputs, cut into heads, are queries, keys and values."""
+
+        def call(self, inputs, _):
+            heads = keras.ops.reshape(inputs, (-1, length, 8, 32))
+            parts = Parts.plain()._replace(pattern=pattern)
+            return keras.ops.reshape(attend(heads, heads, heads, path="alone", parts=parts).output, (-1, length, 256))
+
+        def compute_output_spec(self, inputs, _):
+            return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    if kind.endswith("alone"):
+        made = Alone()
+    else:
+        made = keras.layers.MultiHeadAttention(8, 32) if kind == "keras" else MultiHeadAttention(8, 32, pattern=pattern)
     inputs = keras.Input((length, 256))
     model = keras.Model(inputs, made(inputs, inputs))
     model.compile("sgd", "mse")
@@ -63,33 +80,41 @@ def at_length(length: int) -> dict:
 def peak(kind: str) -> dict:
     """In a process of its own: seconds of one forward pass at the long length, and what it added to the peak memory."""
     model = layer_model(kind, LONG)
-    layer = model.layers[-1]
     inputs = batch(LONG, 1)
-    layer(inputs[:, :256], inputs[:, :256])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    layer_model(kind, 256).predict_on_batch(inputs[:, :256])
+    gc.collect()
+    # Forget the peak of the start: "5" resets it (Linux, proc(5)).
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = memory("VmRSS")
     model.predict_on_batch(inputs)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = memory("VmHWM")
     seconds = harness.compare({kind: lambda: model.predict_on_batch(inputs)}, seconds=5, least=3)[kind]
     return {"seconds": seconds, "peak_mib": (after - before) / 1024}
 
 
+def memory(field: str) -> int:
+    """Read a field of this process's memory, in KiB: VmRSS is now, VmHWM the peak."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
 def window() -> list[dict]:
-    """Compare the sliding window with full attention, Keras's and ours."""
-    found = {kind: harness.in_child(__file__, "--peak", kind) for kind in ("keras", "zoo", "window")}
-    rows = []
-    for full in ("keras", "zoo"):
-        rows.append(
-            {
-                "full attention": full,
-                "full s": found[full]["seconds"],
-                "window s": found["window"]["seconds"],
-                "times faster": found[full]["seconds"] / found["window"]["seconds"],
-                "full MiB": found[full]["peak_mib"],
-                "window MiB": found["window"]["peak_mib"],
-                "memory share": found["window"]["peak_mib"] / found[full]["peak_mib"],
-            }
-        )
-    return rows
+    """Compare the sliding window with full attention: the whole layer (Keras's and ours), and attention alone."""
+    pairs = (("keras", "window"), ("zoo", "window"), ("zoo alone", "window alone"))
+    kinds = {kind for pair in pairs for kind in pair}
+    found = {kind: harness.in_child(__file__, "--peak", kind) for kind in sorted(kinds)}
+    return [
+        {
+            "full attention": full,
+            "full s": found[full]["seconds"],
+            "window s": found[local]["seconds"],
+            "times faster": found[full]["seconds"] / found[local]["seconds"],
+            "full MiB": found[full]["peak_mib"],
+            "window MiB": found[local]["peak_mib"],
+            "memory share": found[local]["peak_mib"] / found[full]["peak_mib"],
+        }
+        for full, local in pairs
+    ]
 
 
 def imports() -> dict:

@@ -12,12 +12,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.core.masks import MASKED, Masks, pair_mask
+from attention_zoo.core.masks import MASKED, Masks, both, pair_mask
 from attention_zoo.core.rows import compare_rows, mix_rows, scaled, weigh_rows
+from attention_zoo.core.tape import remat
 from attention_zoo.core.windows import Blocks
 
-# Queries in a chunk: the scores of a chunk stay in the cache of a core.
-_CHUNK = 256
+# Queries in a chunk: the scores of a chunk of one head stay in the cache of a core.
+_CHUNK = 512
 
 
 @functools.cache
@@ -49,11 +50,11 @@ def choose(length: int | None) -> str:
     return known[-1]
 
 
-def _way(key: Any, value: Any, parts: Any) -> str:
-    """Choose for these arrays; not every backend's fused operation takes values wider or narrower than the keys."""
+def _way(length: int | None, key: Any, value: Any, parts: Any) -> str:
+    """Choose for `length` keys; not every backend's fused operation takes values of another width than the keys."""
     if parts.flash:
         return "fused"
-    way = choose(key.shape[1])
+    way = choose(length)
     return "matmul" if way == "fused" and key.shape[-1] != value.shape[-1] else way
 
 
@@ -70,8 +71,8 @@ def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> 
     Returns:
         [batch, query, head, value channel].
     """
-    way = _way(key, value, parts)
-    if way == "chunked" and query.shape[1] is not None and query.shape[1] > _CHUNK:
+    way = _way(key.shape[1], key, value, parts)
+    if way == "chunked" and query.shape[1] is not None and masks.pairs is None and not parts.position.by_distance:
         return _chunked(query, key, value, parts, masks)
     pattern = parts.pattern
     causal = (
@@ -86,7 +87,11 @@ def attend_plain(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> 
     mask, bias = pair_mask(masks, None), None
     if pattern.zoo_name != "full" or parts.position.by_distance:
         mask, bias = _seen(ops.arange(ops.shape(query)[1]), ops.arange(ops.shape(key)[1]), parts, masks)
-    return _clear_rows(_one_way(way, query, key, value, parts, bias, mask), masks, mask)
+    if way == "fused":
+        return _clear_rows(_fused(query, key, value, parts, bias, mask), masks, mask)
+    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
+    output = ops.transpose(_soft(query, key, value, _hidden(bias, mask)), (0, 2, 1, 3))
+    return _clear_rows(output, masks, mask)
 
 
 def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, training: bool | None) -> Any:
@@ -108,15 +113,17 @@ def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, tr
     bias = parts.position.bias(blocks.distance())
     queries = blocks.fold(blocks.cut(query))
     keys, values = (blocks.fold(blocks.around(blocks.cut(array))) for array in (key, value))
-    if parts.normalizer.plain and parts.score.soft_cap is None:
-        way = _way(keys, values, parts)
-        output = _one_way(way, queries, keys, values, parts, bias, mask)
-        output = output * ops.cast(ops.transpose(ops.any(mask, -1, keepdims=True), (0, 2, 1, 3)), output.dtype)
+    if not parts.normalizer.plain or parts.score.soft_cap is not None:
+        weights = weigh_rows(compare_rows(scaled(queries, parts), keys), parts, bias, mask, training)
+        output = mix_rows(ops.cast(weights, values.dtype), values)
     else:
-        cut = (scaled(queries, parts), keys, values)
-        queries, keys, values = (ops.transpose(array, (0, 2, 1, 3)) for array in cut)
-        weights = weigh_rows(compare_rows(queries, keys), parts, bias, mask, training)
-        output = ops.transpose(mix_rows(ops.cast(weights, values.dtype), values), (0, 2, 1, 3))
+        if _way(keys.shape[2], keys, values, parts) == "fused":
+            # The blocks already lie in memory as the fused operation wants them: it copies nothing.
+            turned = (ops.transpose(array, (0, 2, 1, 3)) for array in (queries, keys, values))
+            output = ops.transpose(_fused(*turned, parts, bias, mask), (0, 2, 1, 3))
+        else:
+            output = _soft(scaled(queries, parts), keys, values, _hidden(bias, mask))
+        output = output * ops.cast(ops.any(mask, -1, keepdims=True), output.dtype)
     return _clear_rows(blocks.join(output), Masks(queries=masks.queries), None)
 
 
@@ -134,16 +141,12 @@ def _hidden(bias: Any, mask: Any) -> Any:
     return hidden if bias is None else bias + hidden
 
 
-def _one_way(way: str, query: Any, key: Any, value: Any, parts: Any, bias: Any, mask: Any) -> Any:
-    """Run the fused or the plain form; rows with no allowed key are left undefined but finite."""
-    if way == "fused":
-        if bias is not None:
-            bias, mask = ops.cast(_four(_hidden(bias, mask)), query.dtype), None
-        mask = None if mask is None else _four(mask)
-        extra = {"bias": bias, "mask": mask, "flash_attention": parts.flash}
-        return ops.dot_product_attention(query, key, value, scale=parts.score.factor(query.shape[-1]), **extra)
-    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
-    return ops.transpose(_soft(query, key, value, _hidden(bias, mask)), (0, 2, 1, 3))
+def _fused(query: Any, key: Any, value: Any, parts: Any, bias: Any, mask: Any) -> Any:
+    """Run the backend's own operation on [batch, length, head, channel]; rows that see nothing are finite."""
+    if bias is not None:
+        bias, mask = ops.cast(_four(_hidden(bias, mask)), query.dtype), None
+    extra = {"bias": bias, "mask": None if mask is None else _four(mask), "flash_attention": parts.flash}
+    return ops.dot_product_attention(query, key, value, scale=parts.score.factor(query.shape[-1]), **extra)
 
 
 def _four(array: Any) -> Any:
@@ -154,52 +157,62 @@ def _four(array: Any) -> Any:
 
 
 def _soft(query: Any, key: Any, value: Any, extra: Any) -> Any:
-    """Multiply, add, softmax in float32, multiply; arrays are [batch, head, length, channel]."""
+    """Multiply, add, softmax in float32, multiply: [batch, head, length, channel]; rows that see nothing are finite."""
     scores = ops.cast(compare_rows(query, key), "float32")
     scores = scores if extra is None else scores + extra
     return mix_rows(ops.cast(ops.softmax(scores, axis=-1), value.dtype), value)
 
 
 def _chunked(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> Any:
-    """Attend chunk by chunk of queries; the scores of one chunk are all that is held at a time."""
-    batch, length, heads, channels = ops.shape(query)[0], query.shape[1], query.shape[2], query.shape[3]
-    chunks = -(-length // _CHUNK)
-    missing = chunks * _CHUNK - length
-    query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
-    padded = ops.pad(query, ((0, 0), (0, 0), (0, missing), (0, 0)))
-    padded = ops.transpose(ops.reshape(padded, (batch, heads, chunks, _CHUNK, channels)), (2, 0, 1, 3, 4))
-    places = ops.reshape(ops.arange(chunks * _CHUNK), (chunks, _CHUNK))
-    keys = ops.arange(ops.shape(key)[2])
-    pieces = {"query": padded, "places": places}
-    if masks.pairs is not None and masks.pairs.shape[2] != 1:
-        pairs = ops.pad(masks.pairs, ((0, 0), (0, 0), (0, missing), (0, 0)))
-        pairs = ops.reshape(pairs, (*pairs.shape[:2], chunks, _CHUNK, pairs.shape[3]))
-        pieces["pairs"] = ops.transpose(pairs, (2, 0, 1, 3, 4))
+    """Attend head by head and chunk by chunk of queries, and once more in the backward pass.
 
-    def one(piece: dict) -> Any:
-        seen = masks._replace(pairs=piece.get("pairs", masks.pairs))
-        mask, bias = _seen(piece["places"], keys, parts, seen)
-        return _clear_rows(_soft(piece["query"], key, value, _hidden(bias, mask)), seen._replace(queries=None), mask, 2)
+    The scores of one chunk of one head are all that is held at a time: never the map.
+    """
+    batch, length, heads = ops.shape(query)[0], query.shape[1], query.shape[2]
+    size = min(_CHUNK, length)
+    chunks = -(-length // size)
+    queries, keys, values = (_by_head(array, heads) for array in (scaled(query, parts), key, value))
+    queries = ops.pad(queries, ((0, 0), (0, chunks * size - length), (0, 0)))
+    queries = ops.reshape(queries, (batch * heads, chunks, size, query.shape[3]))
+    places = ops.reshape(ops.arange(chunks * size), (chunks, size))
+    pieces = {"queries": queries, "keys": ops.transpose(keys, (0, 2, 1)), "values": values}
+    if masks.keys is not None:
+        pieces["present"] = ops.repeat(ops.expand_dims(ops.cast(masks.keys, "bool"), 1), heads, axis=0)
 
-    mixed = ops.map(one, pieces)
-    mixed = ops.reshape(ops.transpose(mixed, (1, 0, 3, 2, 4)), (batch, chunks * _CHUNK, heads, value.shape[3]))
-    return _clear_rows(mixed[:, :length], Masks(queries=masks.queries), None)
+    def one_head(piece: dict) -> Any:
+        rest = [piece[name] for name in ("keys", "values", "present") if name in piece]
+        return ops.map(lambda chunk: remat(one_chunk, *chunk, *rest), (piece["queries"], places))
+
+    def one_chunk(queries: Any, places: Any, keys: Any, values: Any, present: Any = None) -> Any:
+        key_places = ops.expand_dims(ops.arange(ops.shape(keys)[1]), 0)
+        mask = both(parts.pattern.allowed(ops.expand_dims(places, 1), key_places), present)
+        scores = ops.cast(ops.matmul(queries, keys), "float32")
+        scores = scores if mask is None else ops.where(mask, scores, MASKED)
+        mixed = ops.matmul(ops.cast(ops.softmax(scores, axis=-1), values.dtype), values)
+        return mixed if mask is None else mixed * ops.cast(ops.any(mask, axis=-1, keepdims=True), mixed.dtype)
+
+    mixed = ops.reshape(ops.map(one_head, pieces), (batch, heads, chunks * size, value.shape[3]))
+    return _clear_rows(ops.transpose(mixed, (0, 2, 1, 3))[:, :length], Masks(queries=masks.queries), None)
 
 
-def _clear_rows(output: Any, masks: Masks, mask: Any, axis: int = 1) -> Any:
+def _by_head(array: Any, heads: int) -> Any:
+    """Bring [batch, length, group, channel] to [batch x head, length, channel]; heads of a group get the same."""
+    batch, length, groups, channels = ops.shape(array)[0], ops.shape(array)[1], array.shape[2], array.shape[3]
+    array = array if groups == heads else ops.repeat(array, heads // groups, axis=2)
+    return ops.reshape(ops.transpose(array, (0, 2, 1, 3)), (batch * heads, length, channels))
+
+
+def _clear_rows(output: Any, masks: Masks, mask: Any) -> Any:
     """Set to zero the rows of padded queries, and of queries that may see nothing.
 
     Args:
-        output: [batch, query, head, channel], or [batch, head, query, channel] where `axis` is 2.
+        output: [batch, query, head, channel].
         masks: as the user gave them; here only the queries' counts.
         mask: all that was allowed, broadcasting to [batch, head, query, key].
-        axis: of the queries.
     """
-    order = (0, 1, 2, 3) if axis == 2 else (0, 2, 1, 3)
     if mask is not None:
         some = ops.any(_four(mask), axis=-1, keepdims=True)
-        output = output * ops.cast(ops.transpose(some, order), output.dtype)
+        output = output * ops.cast(ops.transpose(some, (0, 2, 1, 3)), output.dtype)
     if masks.queries is not None:
-        shown = ops.expand_dims(ops.cast(masks.queries, output.dtype), (1, 3))
-        output = output * ops.transpose(shown, order)
+        output = output * ops.expand_dims(ops.cast(masks.queries, output.dtype), (2, 3))
     return output

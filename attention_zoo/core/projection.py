@@ -30,9 +30,8 @@ def project(dense: Any, inputs: Any, inner: int = 1) -> Any:
     batch, length = ops.shape(inputs)[:2]
     flat = inputs if inner == 1 else ops.reshape(inputs, (batch, length, width))
     output = ops.matmul(flat, ops.reshape(kernel, (width, _product(outer))))
-    if dense.bias is not None:
-        output = ops.add(output, ops.reshape(dense.bias, (_product(outer),)))
-    return output if len(outer) == 1 else ops.reshape(output, (batch, length, *outer))
+    output = output if len(outer) == 1 else ops.reshape(output, (batch, length, *outer))
+    return output if dense.bias is None else ops.add(output, dense.bias)
 
 
 def _product(sizes: tuple) -> int:

@@ -31,30 +31,31 @@ class Blocks:
         self.count = -(-length // (self.size * self.dilation))
 
     def cut(self, array: Any) -> Any:
-        """Cut [batch, length, head, channel] to [batch, dilation, blocks, size, head, channel], zeros at the end."""
+        """Cut [batch, length, head, channel] to [batch, dilation, blocks, head, size, channel], zeros at the end."""
         heads, channels = array.shape[2], array.shape[3]
         missing = self.count * self.size * self.dilation - self.length
-        end = ops.zeros((self.batch, missing, heads, channels), dtype=array.dtype)
-        array = ops.concatenate([array, end], axis=1)
+        if not isinstance(missing, int) or missing:
+            end = ops.zeros((self.batch, missing, heads, channels), dtype=array.dtype)
+            array = ops.concatenate([array, end], axis=1)
         shape = (self.batch, self.count, self.size, self.dilation, heads, channels)
-        return ops.transpose(ops.reshape(array, shape), (0, 3, 1, 2, 4, 5))
+        return ops.transpose(ops.reshape(array, shape), (0, 3, 1, 4, 2, 5))
 
     def around(self, array: Any) -> Any:
         """Put the blocks within reach beside each block of a cut array, along the axis `size`."""
         edge = ops.zeros_like(array[:, :, :1])
         padded = ops.concatenate([edge] * self.before + [array] + [edge] * self.after, axis=2)
         shifts = range(self.before + 1 + self.after)
-        return ops.concatenate([padded[:, :, i : i + self.count] for i in shifts], axis=3)
+        return ops.concatenate([padded[:, :, i : i + self.count] for i in shifts], axis=4)
 
     def fold(self, array: Any) -> Any:
-        """Count all blocks as batch: [batch, dilation, blocks, rows, ...] to [batch x dilation x blocks, rows, ...]."""
+        """Count all blocks as batch: [batch, dilation, blocks, ...] to [batch x dilation x blocks, ...]."""
         return ops.reshape(array, (self.batch * self.dilation * self.count, *array.shape[3:]))
 
     def join(self, array: Any) -> Any:
-        """Undo `cut` and `fold`: [batch x dilation x blocks, size, head, channel] to [batch, length, head, channel]."""
-        heads, channels = array.shape[2], array.shape[3]
-        array = ops.reshape(array, (self.batch, self.dilation, self.count, self.size, heads, channels))
-        array = ops.transpose(array, (0, 2, 3, 1, 4, 5))
+        """Undo `cut` and `fold`: [batch x dilation x blocks, head, size, channel] to [batch, length, head, channel]."""
+        heads, channels = array.shape[1], array.shape[3]
+        array = ops.reshape(array, (self.batch, self.dilation, self.count, heads, self.size, channels))
+        array = ops.transpose(array, (0, 2, 4, 1, 3, 5))
         shape = (self.batch, self.count * self.size * self.dilation, heads, channels)
         return ops.reshape(array, shape)[:, : self.length]
 
@@ -81,5 +82,5 @@ class Blocks:
             present = ops.ones((self.batch, 1, 1, 1, 1), dtype="bool")
         else:
             present = ops.expand_dims(ops.cast(masks.keys, "float32"), (2, 3))
-            present = ops.transpose(self.around(self.cut(present))[..., 0], (0, 1, 2, 4, 3)) > 0.5
+            present = ops.swapaxes(self.around(self.cut(present))[:, :, :, 0], -1, -2) > 0.5
         return ops.expand_dims(self.fold(ops.logical_and(allowed, present)), 1)

@@ -81,7 +81,8 @@ def test_each_way_is_the_one_that_runs(monkeypatch):
     for way in WAYS:
         monkeypatch.setattr(paths, "choose", lambda length, way=way: way)
         attend(*arrays(), path="p")
-    assert called == ["fused", "chunked"]
+    assert called[0] == "fused"
+    assert set(called[1:]) == {"chunked"}
 
 
 @pytest.mark.parametrize("way", WAYS)
