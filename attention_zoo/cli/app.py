@@ -274,6 +274,8 @@ def _prepare() -> None:
             import keras
 
             keras.ops.zeros(1)  # the first operation starts the backend
+            # Keras looks for TensorFlow when it first serializes a layer, on every backend, and TensorFlow greets.
+            keras.layers.serialize(keras.layers.Identity())
     except ModuleNotFoundError as error:
         if error.name not in backends.NAMES:
             raise
