@@ -343,11 +343,16 @@ def start(toy, monkeypatch):
     def start(chosen, import_keras):
         monkeypatch.setattr(app, "_prepare", PREPARE)
         monkeypatch.setattr("attention_zoo._chosen_backend", chosen, raising=False)
-        monkeypatch.delitem(sys.modules, "keras", raising=False)
+        sys.modules.pop("keras", None)
         finder = types.SimpleNamespace(find_spec=lambda name, *_: import_keras() if name == "keras" else None)
         monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
 
-    return start
+    before = sys.modules.get("keras")
+    yield start
+    # Not monkeypatch: what stood for Keras must go even where Keras was not loaded before.
+    sys.modules.pop("keras", None)
+    if before is not None:
+        sys.modules["keras"] = before
 
 
 def test_the_backend_is_named_when_it_had_to_be_chosen(start, run, tmp_path):
