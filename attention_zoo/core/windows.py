@@ -7,7 +7,7 @@ from keras import ops
 from attention_zoo.core.masks import Masks, both
 from attention_zoo.core.patterns import Window
 
-# Shorter blocks waste less on keys out of reach, longer ones multiply larger matrices: measured on 2 cores.
+# Shorter blocks waste less on keys out of reach, longer ones multiply larger matrices.
 _SMALLEST_BLOCK = 16
 
 
