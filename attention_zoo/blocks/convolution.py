@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 
@@ -47,8 +48,7 @@ class Convolutions(keras.layers.Layer):
         widths = tuple(widths)
         if not widths or min(widths) < 1 or len(set(widths)) < len(widths):
             raise ZooValueError(f"widths must be different numbers of tokens, each at least 1, got {widths}")
-        if filters < 1:
-            raise ZooValueError(f"filters must be at least 1 (channels), got {filters}")
+        whole_number("filters", filters, unit="channels")
         self.widths, self.filters, self.activation = widths, filters, activation
         self.supports_masking = True
         self.branches = [

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Position, get_part
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 PAD_ID, MASK_ID = 0, 2
@@ -51,8 +52,7 @@ class TokenEmbedding(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in {"vocabulary_size": vocabulary_size, "width": width}.items():
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            whole_number(name, value)
         if not 0 <= token_dropout < 1:
             raise ZooValueError(f"token_dropout must be at least 0 and under 1, got {token_dropout}")
         self.vocabulary_size, self.width, self.scale = vocabulary_size, width, scale

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.core.numbers import whole_number
+from attention_zoo.errors import unknown
 
 KINDS = ("gelu", "relu", "silu", "swiglu")
 
@@ -35,8 +36,7 @@ class FeedForward(keras.layers.Layer):
 
     def __init__(self, hidden: int, kind: str = "gelu", dropout: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if hidden < 1:
-            raise ZooValueError(f"hidden must be at least 1 (channels), got {hidden}")
+        whole_number("hidden", hidden, unit="channels")
         if kind not in KINDS:
             raise unknown("kind of feed-forward", kind, KINDS)
         self.hidden, self.kind, self.dropout = hidden, kind, dropout

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.core.numbers import whole_number
+from attention_zoo.errors import unknown
 
 CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
@@ -27,7 +28,6 @@ def bidirectional(cell: str, units: int, *, name: str, dtype: Any = None) -> ker
     """
     if cell not in CELLS:
         raise unknown("recurrent cell", cell, CELLS)
-    if units < 1:
-        raise ZooValueError(f"units must be at least 1 (channels of each direction), got {units}")
+    whole_number("units", units, unit="channels of each direction")
     inner = CELLS[cell](units, return_sequences=True, name=cell, dtype=dtype)
     return keras.layers.Bidirectional(inner, name=name, dtype=dtype)

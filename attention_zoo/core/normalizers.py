@@ -11,6 +11,7 @@ import keras
 from keras import initializers, ops
 
 from attention_zoo.core.masks import MASKED
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.errors import ZooValueError
 
@@ -202,8 +203,7 @@ class TopK(Normalizer):
 
     def __init__(self, count: int = 8, **kwargs: Any):
         super().__init__(**kwargs)
-        if count < 1:
-            raise ZooValueError(f"count must be at least 1 (keys), got {count}")
+        whole_number("count", count, unit="keys")
         self.count = count
 
     def get_config(self) -> dict:

@@ -1,5 +1,6 @@
 """Whole numbers that users give: heads, channels, tokens, pixels."""
 
+from numbers import Integral
 from typing import Any
 
 from attention_zoo.errors import ZooValueError
@@ -10,14 +11,14 @@ def whole_number(name: str, value: Any, least: int = 1, unit: str = "") -> int:
 
     Args:
         name: of the argument.
-        value: what the user gave.
+        value: what the user gave; whole numbers of NumPy are some.
         least: the smallest that is allowed.
         unit: what is counted, for the sentence.
 
     Raises:
         ZooValueError: if it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         unit = f" ({unit})" if unit else ""
         raise ZooValueError(f"{name} must be a whole number of at least {least}{unit}, got {value!r}")
-    return value
+    return int(value)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import initializers, ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.errors import ZooValueError
 
@@ -164,8 +165,7 @@ class Learned(Position):
 
     def __init__(self, max_length: int = 512, **kwargs: Any):
         super().__init__(**kwargs)
-        if max_length < 1:
-            raise ZooValueError(f"max_length must be at least 1 (tokens), got {max_length}")
+        whole_number("max_length", max_length, unit="tokens")
         self.max_length = max_length
 
     def get_config(self) -> dict:

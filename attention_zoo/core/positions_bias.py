@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import register
 from attention_zoo.core.positions import Places, Position
 from attention_zoo.errors import ZooValueError
@@ -165,8 +166,7 @@ class ContinuousBias(_Grid):
 
     def __init__(self, size: tuple[int, int] = (7, 7), hidden: int = 64, **kwargs: Any):
         super().__init__(size, **kwargs)
-        if hidden < 1:
-            raise ZooValueError(f"hidden must be at least 1, got {hidden}")
+        whole_number("hidden", hidden)
         self.hidden = hidden
 
     def get_config(self) -> dict:

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import register
 from attention_zoo.core.positions import Pairs, Places, Position, sinusoid
 from attention_zoo.core.rows import share_heads
@@ -41,8 +42,7 @@ class Shaw(Position):
 
     def __init__(self, reach: int = 16, **kwargs: Any):
         super().__init__(**kwargs)
-        if reach < 1:
-            raise ZooValueError(f"reach must be at least 1 (tokens), got {reach}")
+        whole_number("reach", reach, unit="tokens")
         self.reach = reach
 
     def get_config(self) -> dict:
@@ -198,8 +198,7 @@ class Disentangled(Position):
 
     def __init__(self, reach: int = 128, **kwargs: Any):
         super().__init__(**kwargs)
-        if reach < 1:
-            raise ZooValueError(f"reach must be at least 1 (tokens), got {reach}")
+        whole_number("reach", reach, unit="tokens")
         self.reach = reach
 
     def get_config(self) -> dict:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import register
 from attention_zoo.core.positions import Position, places_from
 from attention_zoo.errors import ZooValueError, unknown
@@ -169,8 +170,7 @@ class Rotary2D(Rotary):
 
     def __init__(self, columns: int = 14, base: float = 100.0, **kwargs: Any):
         super().__init__(base, **kwargs)
-        if columns < 1:
-            raise ZooValueError(f"columns must be at least 1 (tokens), got {columns}")
+        whole_number("columns", columns, unit="tokens")
         self.columns = columns
 
     def get_config(self) -> dict:

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import initializers, ops
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.core.rows import compare_rows
 from attention_zoo.errors import ZooValueError
@@ -178,8 +179,8 @@ class _Perceptron(Score):
 
     def __init__(self, units: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.units = units
 
     def get_config(self) -> dict:

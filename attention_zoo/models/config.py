@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, unknown
+from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 
 FORMAT = 1  # of config.json; raised when an older version could no longer read it
 # What turns logits into answers; the rest describes the network and lies under "network" in config.json.
@@ -76,19 +76,6 @@ class Config:
             return cls.of(**network, **answers)
         except (ZooValueError, TypeError) as error:
             raise ZooFileError(f"{source} is damaged: {error}") from error
-
-
-def check_count(name: str, value: Any, least: int, unit: str) -> None:
-    """Check a whole number.
-
-    Raises:
-        ZooTypeError: if it is none.
-        ZooValueError: if it is under `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ZooTypeError(f"{name} must be a whole number ({unit}), got {value!r}")
-    if value < least:
-        raise ZooValueError(f"{name} must be at least {least} ({unit}), got {value}")
 
 
 def check_share(name: str, value: Any) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError, unknown
-from attention_zoo.models.config import check_count, check_share
+from attention_zoo.models.config import check_share
 from attention_zoo.training import EarlyStopping, adamw, schedule
 
 # What `keras.Model.compile` and `keras.Model.fit` take and this house does not decide itself.
@@ -65,15 +66,15 @@ class Learning:
         return cls(**chosen), {name: value for name, value in values.items() if name in KERAS}
 
     def __post_init__(self) -> None:
-        check_count("epochs", self.epochs, 1, "times all data is seen")
-        check_count("batch_size", self.batch_size, 1, "texts a step")
+        whole_number("epochs", self.epochs, 1, "times all data is seen")
+        whole_number("batch_size", self.batch_size, 1, "texts a step")
         check_share("warmup", self.warmup)
         check_share("smoothing", self.smoothing)
         for name in ("focus", "balance", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ZooValueError(f"{name} must be at least 0, got {getattr(self, name)!r}")
         if self.patience is not None:
-            check_count("patience", self.patience, 0, "epochs")
+            whole_number("patience", self.patience, 0, "epochs")
 
     def make_optimizer(self, model: keras.Model, steps: int | None) -> keras.optimizers.Optimizer:
         """Make a new optimizer for `model`.

@@ -53,7 +53,7 @@ def test_tokens_are_masked_while_training_and_padding_never_is():
 def test_what_acts_inside_attention_is_no_absolute_position():
     with pytest.raises(ZooValueError, match="acts inside attention: give it there"):
         TokenEmbedding(9, 4, position="rotary")
-    with pytest.raises(ZooValueError, match="vocabulary_size must be at least 1"):
+    with pytest.raises(ZooValueError, match="vocabulary_size must be a whole number of at least 1"):
         TokenEmbedding(0, 4)
     with pytest.raises(ZooValueError, match="token_dropout"):
         TokenEmbedding(9, 4, token_dropout=1.0)

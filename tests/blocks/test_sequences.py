@@ -83,9 +83,9 @@ def test_a_layer_over_groups_is_the_layer_on_each_group(tmp_path):
     [
         (lambda: Convolutions((), 3), "widths must be different"),
         (lambda: Convolutions((2, 2), 3), "widths must be different"),
-        (lambda: Convolutions((2,), 0), "filters must be at least 1"),
+        (lambda: Convolutions((2,), 0), "filters must be a whole number of at least 1"),
         (lambda: bidirectional("gruu", 3, name="x"), "'gru'"),
-        (lambda: bidirectional("gru", 0, name="x"), "units must be at least 1"),
+        (lambda: bidirectional("gru", 0, name="x"), "units must be a whole number of at least 1"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_sentence(make, sentence):

@@ -217,7 +217,7 @@ BAD_DATA = [
     ((TEXTS, LABELS), {"validation": (["red"] * 2, ["fruit", "fruits"])}, "'fruits' .row 1. is unknown"),
     ((TEXTS, ["x", "y"] * 6), {"validation": (["red"], ["fruit"])}, "'fruit' .row 0. is unknown"),
     ((TEXTS, LABELS), {"epoch": 3}, "'epochs'"),
-    ((TEXTS, LABELS), {"epochs": 0}, "epochs must be at least 1"),
+    ((TEXTS, LABELS), {"epochs": 0}, "epochs must be a whole number of at least 1"),
     ((TEXTS, LABELS), {"patience": 3}, "patience wants validation data"),
 ]
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import get_part
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.rows import compare_rows
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment
@@ -65,8 +66,8 @@ class Alignment(NormalizedAlignment):
 
     def __init__(self, score: Any = None, normalizer: Any = None, units: int | None = None, **kwargs: Any):
         super().__init__(normalizer, **kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1 (channels), got {units}")
+        if units is not None:
+            whole_number("units", units, unit="channels")
         self.score = get_part("score", score, "additive", self.dtype_policy)
         self.units = units
 
@@ -139,8 +140,7 @@ class LocationBased(NormalizedAlignment):
 
     def __init__(self, max_length: int = 512, normalizer: Any = None, **kwargs: Any):
         super().__init__(normalizer, **kwargs)
-        if max_length < 1:
-            raise ZooValueError(f"max_length must be at least 1 (positions), got {max_length}")
+        whole_number("max_length", max_length, unit="positions")
         self.max_length = max_length
 
     def get_config(self) -> dict:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment, with_map
 from attention_zoo.layers.alignment.content import Alignment
@@ -187,8 +188,7 @@ class InputFeeding(keras.layers.Layer):
         self, units: int = 128, cell: Any = "lstm", alignment: Any = None, input_feeding: bool = True, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ZooValueError(f"units must be at least 1 (channels), got {units}")
+        whole_number("units", units, unit="channels")
         self.supports_masking = True
         self.units, self.input_feeding = units, input_feeding
         policy = self.dtype_policy

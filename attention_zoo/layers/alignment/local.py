@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.errors import ZooValueError
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.layers.alignment.base import Prepared
 from attention_zoo.layers.alignment.content import Alignment
 
@@ -38,8 +38,7 @@ class LocalAlignment(Alignment):
 
     def __init__(self, reach: int = 10, predict: bool = False, score: Any = None, **kwargs: Any):
         super().__init__(score, **kwargs)
-        if reach < 1:
-            raise ZooValueError(f"reach must be at least 1 (positions), got {reach}")
+        whole_number("reach", reach, unit="positions")
         self.reach, self.predict = reach, predict
 
     def get_config(self) -> dict:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import get_part
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.alignment.base import Prepared, RecurrentAlignment, initial_weights
 from attention_zoo.layers.alignment.perceptron import Perceptron
@@ -30,8 +31,7 @@ class FeatureAlignment(RecurrentAlignment):
 
     def __init__(self, units: int = 128, normalizer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        whole_number("units", units)
         self.units = units
         self.normalizer = get_part("normalizer", normalizer, "softmax", self.dtype_policy)
         if hasattr(self.normalizer, "noise"):
@@ -103,8 +103,7 @@ class LocationAware(FeatureAlignment):
     ):
         super().__init__(units, normalizer, **kwargs)
         for name, value in (("filters", filters), ("kernel_size", kernel_size)):
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            whole_number(name, value)
         self.filters, self.kernel_size, self.cumulative = filters, kernel_size, cumulative
 
     def get_config(self) -> dict:

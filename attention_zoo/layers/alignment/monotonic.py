@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core.masks import MASKED
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, RecurrentAlignment, initial_weights
 from attention_zoo.layers.alignment.perceptron import Perceptron
@@ -54,8 +55,7 @@ class Monotonic(RecurrentAlignment):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        whole_number("units", units)
         if noise < 0:
             raise ZooValueError(f"noise must be at least 0 (score units), got {noise}")
         if inference not in _INFERENCE:
@@ -133,8 +133,7 @@ class MoChA(Monotonic):
 
     def __init__(self, chunk: int = 2, units: int = 128, **kwargs: Any):
         super().__init__(units, **kwargs)
-        if chunk < 1:
-            raise ZooValueError(f"chunk must be at least 1 (keys), got {chunk}")
+        whole_number("chunk", chunk, unit="keys")
         self.chunk = chunk
         self.chunk_energy = Perceptron(units, name="chunk_energy", dtype=self.dtype_policy)
 

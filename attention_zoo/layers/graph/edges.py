@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.segments import present_ids, segment_softmax, segment_sum, segment_take
 from attention_zoo.errors import ZooValueError
 
@@ -92,8 +93,7 @@ class EdgeAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            whole_number(name, value)
         if not 0 <= dropout < 1:
             raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
         self.supports_masking = True

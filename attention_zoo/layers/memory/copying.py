@@ -8,6 +8,7 @@ from keras import ops
 
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.masks import MASKED
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.segments import present_ids, segment_sum
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.memory.energies import Energies, logarithm, over_memory
@@ -34,8 +35,7 @@ class _Copying(keras.layers.Layer):
 
     def __init__(self, vocabulary_size: int, extra_words: int = 0, log_probabilities: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        if vocabulary_size < 1:
-            raise ZooValueError(f"vocabulary_size must be at least 1 (words), got {vocabulary_size}")
+        whole_number("vocabulary_size", vocabulary_size, unit="words")
         if extra_words < 0:
             raise ZooValueError(f"extra_words must be at least 0, got {extra_words}")
         self.supports_masking = True
@@ -108,8 +108,8 @@ class PointerGenerator(_Copying):
 
     def __init__(self, vocabulary_size: int, extra_words: int = 0, units: int | None = None, **kwargs: Any):
         super().__init__(vocabulary_size, extra_words, **kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.units = units
 
     def get_config(self) -> dict:

@@ -7,6 +7,7 @@ from keras import ops
 
 from attention_zoo.core import Masks, Parts, Site, attend, get_part, site_path, tap
 from attention_zoo.core.masks import MASKED
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.memory.energies import over_memory
 
@@ -40,8 +41,8 @@ class DecomposableAlignment(keras.layers.Layer):
 
     def __init__(self, units: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.supports_masking = True
         self.units = units
         self.score = get_part("score", None, "dot", self.dtype_policy)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Masks, Parts, attend, get_part, site_path
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError, unknown
 
 TYINGS = ("adjacent", "layer_wise", "none")
@@ -16,10 +17,9 @@ class _Hops(keras.layers.Layer):
 
     def __init__(self, hops: int = 3, units: int | None = None, normalizer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if hops < 1:
-            raise ZooValueError(f"hops must be at least 1, got {hops}")
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        whole_number("hops", hops)
+        if units is not None:
+            whole_number("units", units)
         self.supports_masking = True
         self.hops, self.units = hops, units
         self.score = get_part("score", None, "dot", self.dtype_policy)

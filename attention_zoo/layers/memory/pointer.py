@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, get_part, site_path, tap
-from attention_zoo.errors import ZooValueError
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.layers.memory.energies import Energies, logarithm, over_memory
 
 
@@ -41,8 +41,8 @@ class Pointer(keras.layers.Layer):
         self, units: int | None = None, log_probabilities: bool = False, normalizer: Any = None, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.supports_masking = True
         self.units, self.log_probabilities = units, log_probabilities
         self.normalizer = get_part("normalizer", normalizer, "softmax", self.dtype_policy)

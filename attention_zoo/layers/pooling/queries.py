@@ -6,49 +6,20 @@ import keras
 from keras import ops
 
 from attention_zoo.core import get_part
-from attention_zoo.core.queries import for_each
+from attention_zoo.core.numbers import whole_number
+from attention_zoo.core.queries import LearnedQueries, for_each
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 
 _EPSILON = 1e-6
 
 
-class _QueryPooling(keras.layers.Layer):
-    """Shared by the layers below: the arguments of the attention, and its making."""
-
-    def __init__(
-        self,
-        num_heads: int = 4,
-        key_dim: int | None = None,
-        dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
-        if not 0 <= dropout < 1:
-            raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
-        self.supports_masking = True
-        self.num_heads, self.key_dim, self.dropout, self.seed = num_heads, key_dim, dropout, seed
-
-    def get_config(self) -> dict:
-        names = ("num_heads", "key_dim", "dropout", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+class _QueryPooling(LearnedQueries):
+    """Shared by the layers below: the making of their attention, and that no axis with padding is left."""
 
     def attend_with(self, width: int, **options: Any) -> MultiHeadAttention:
         """Make and build the attention for queries and inputs of `width` channels."""
-        channels = self.key_dim or max(width // self.num_heads, 1)
-        layer = MultiHeadAttention(
-            self.num_heads,
-            channels,
-            dropout=self.dropout,
-            seed=self.seed,
-            name="attention",
-            dtype=self.dtype_policy,
-            **options,
-        )
+        layer = MultiHeadAttention(**self.settings(width), **options)
         layer.build((None, None, width), (None, None, width))
         return layer
 
@@ -57,10 +28,6 @@ class _QueryPooling(keras.layers.Layer):
         layer.build((None, None, width))
         layer.supports_masking = True
         return layer
-
-    def queries(self, name: str, count: int, width: int) -> Any:
-        """Create learned queries [1, count, width]."""
-        return self.add_weight(shape=(1, count, width), initializer="glorot_uniform", name=name)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Return None: no axis with padding is left."""
@@ -104,9 +71,7 @@ class MapPooling(_QueryPooling):
         **kwargs: Any,
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
-        self.units = units
+        self.units = None if units is None else whole_number("units", units)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "units": self.units}
@@ -168,9 +133,7 @@ class ClipPooling(_QueryPooling):
         **kwargs: Any,
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
-        if output_dim is not None and output_dim < 1:
-            raise ZooValueError(f"output_dim must be at least 1, got {output_dim}")
-        self.output_dim = output_dim
+        self.output_dim = None if output_dim is None else whole_number("output_dim", output_dim)
         self.position = get_part("position", position, "learned", self.dtype_policy)
 
     def get_config(self) -> dict:
@@ -242,8 +205,8 @@ class MLDecoder(_QueryPooling):
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
         for name, value in (("num_classes", num_classes), ("groups", groups), ("width", width), ("units", units)):
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            if value is not None:
+                whole_number(name, value)
         if groups is not None and groups > num_classes:
             raise ZooValueError(f"groups must be at most num_classes, got {groups} for {num_classes} classes")
         self.num_classes, self.groups, self.width, self.units = num_classes, groups, width, units

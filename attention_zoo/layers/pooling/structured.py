@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, get_part, site_path, tap
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 
@@ -49,10 +50,9 @@ class StructuredSelfAttention(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if hops < 1:
-            raise ZooValueError(f"hops must be at least 1, got {hops}")
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        whole_number("hops", hops)
+        if units is not None:
+            whole_number("units", units)
         if penalty < 0:
             raise ZooValueError(f"penalty must be at least 0, got {penalty}")
         self.supports_masking = True

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, get_part, site_path, tap
-from attention_zoo.errors import ZooValueError
+from attention_zoo.core.numbers import whole_number
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -35,8 +35,7 @@ class AttentionalUpdateCell(keras.layers.Layer):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        whole_number("units", units)
         self.units = self.state_size = self.output_size = units
 
     def get_config(self) -> dict:
@@ -89,8 +88,8 @@ class InterestEvolution(keras.layers.Layer):
 
     def __init__(self, units: int | None = None, normalizer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.supports_masking = True
         self.units = units
         self.normalizer = get_part("normalizer", normalizer, "softmax", self.dtype_policy)

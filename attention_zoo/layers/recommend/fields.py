@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Masks, Parts, Site, attend, gate, get_part, site_path, tap
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.projection import project
 from attention_zoo.errors import ZooValueError
 
@@ -48,8 +49,7 @@ class InteractingLayer(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            whole_number(name, value)
         if not 0 <= dropout < 1:
             raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
         self.supports_masking = True
@@ -116,8 +116,8 @@ class AttentionalFactorization(keras.layers.Layer):
 
     def __init__(self, units: int | None = None, normalizer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if units is not None and units < 1:
-            raise ZooValueError(f"units must be at least 1, got {units}")
+        if units is not None:
+            whole_number("units", units)
         self.supports_masking = True
         self.units = units
         self.normalizer = get_part("normalizer", normalizer, "softmax", self.dtype_policy)
@@ -183,8 +183,7 @@ class FieldGate(keras.layers.Layer):
 
     def __init__(self, ratio: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
-        if ratio < 1:
-            raise ZooValueError(f"ratio must be at least 1, got {ratio}")
+        whole_number("ratio", ratio)
         self.ratio = ratio
 
     def get_config(self) -> dict:

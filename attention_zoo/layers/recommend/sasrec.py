@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from attention_zoo.core import get_part
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 
@@ -52,8 +53,8 @@ class SASRecBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         numbers = {"num_heads": num_heads, "key_dim": key_dim, "units": units, "max_length": max_length}
         for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            if value is not None:
+                whole_number(name, value)
         if not 0 <= dropout < 1:
             raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
         self.supports_masking = True

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.core.queries import for_each
+from attention_zoo.core.numbers import whole_number
+from attention_zoo.core.queries import LearnedQueries, for_each
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 
@@ -84,40 +85,14 @@ class SetAttention(MultiHeadAttention):
         return (output, weights) if return_attention_scores else output
 
 
-class _ThroughPoints(keras.layers.Layer):
+class _ThroughPoints(LearnedQueries):
     """Shared by the layers with learned points."""
-
-    def __init__(
-        self,
-        num_heads: int = 4,
-        key_dim: int | None = None,
-        dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        for name, value in (("num_heads", num_heads), ("key_dim", key_dim)):
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
-        if not 0 <= dropout < 1:
-            raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
-        self.supports_masking = True
-        self.num_heads, self.key_dim, self.dropout, self.seed = num_heads, key_dim, dropout, seed
-
-    def get_config(self) -> dict:
-        names = ("num_heads", "key_dim", "dropout", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def block(self, kind: type, name: str, width: int, value_width: int) -> MultiHeadAttention:
         """Make and build attention of queries of `width` channels over values of `value_width`."""
-        channels = self.key_dim or max(width // self.num_heads, 1)
-        layer = kind(self.num_heads, channels, dropout=self.dropout, seed=self.seed, name=name, dtype=self.dtype_policy)
+        layer = kind(**self.settings(width, name))
         layer.build((None, None, width), (None, None, value_width))
         return layer
-
-    def learned(self, name: str, count: int, width: int) -> Any:
-        """Create learned points [1, count, width]."""
-        return self.add_weight(shape=(1, count, width), initializer="glorot_uniform", name=name)
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -160,16 +135,14 @@ class InducedSetAttention(_ThroughPoints):
         **kwargs: Any,
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
-        if points < 1:
-            raise ZooValueError(f"points must be at least 1, got {points}")
-        self.points = points
+        self.points = whole_number("points", points)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "points": self.points}
 
     def build(self, query_shape: Any, value_shape: Any = None) -> None:
         width = query_shape[-1]
-        self.induced = self.learned("points", self.points, width)
+        self.induced = self.queries("points", self.points, width)
         self.gather = self.block(SetAttention, "gather", width, (value_shape or query_shape)[-1])
         self.spread = self.block(SetAttention, "spread", width, width)
 
@@ -231,16 +204,14 @@ class MultiHeadAttentionPooling(_ThroughPoints):
         **kwargs: Any,
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
-        if seeds < 1:
-            raise ZooValueError(f"seeds must be at least 1, got {seeds}")
-        self.seeds, self.flatten = seeds, flatten
+        self.seeds, self.flatten = whole_number("seeds", seeds), flatten
 
     def get_config(self) -> dict:
         return {**super().get_config(), "seeds": self.seeds, "flatten": self.flatten}
 
     def build(self, input_shape: Any) -> None:
         width = input_shape[-1]
-        self.asking = self.learned("seeds", self.seeds, width)
+        self.asking = self.queries("seeds", self.seeds, width)
         self.network = keras.layers.Dense(width, "relu", name="network", dtype=self.dtype_policy)
         self.network.build(input_shape)
         self.network.supports_masking = True
@@ -304,8 +275,8 @@ class PerceiverAttention(_ThroughPoints):
     ):
         super().__init__(num_heads, key_dim, dropout, seed, **kwargs)
         for name, value in (("latents", latents), ("width", width), ("units", units)):
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            if value is not None:
+                whole_number(name, value)
         self.latents, self.width, self.units = latents, width, units
 
     def get_config(self) -> dict:
@@ -314,7 +285,7 @@ class PerceiverAttention(_ThroughPoints):
     def build(self, input_shape: Any) -> None:
         width, policy = self.width or input_shape[-1], {"dtype": self.dtype_policy}
         units = self.units or width
-        self.reading = self.learned("latents", self.latents, width)
+        self.reading = self.queries("latents", self.latents, width)
         self.attention = self.block(MultiHeadAttention, "attention", width, input_shape[-1])
         self.latent_norm, self.input_norm, self.network_norm = (
             keras.layers.LayerNormalization(epsilon=_EPSILON, name=name, **policy)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.queries import for_each
 from attention_zoo.errors import ZooValueError
 
@@ -55,8 +56,8 @@ class SlotAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         numbers = {"slots": slots, "width": width, "units": units, "iterations": iterations}
         for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            if value is not None:
+                whole_number(name, value)
         if noise < 0:
             raise ZooValueError(f"noise must be at least 0, got {noise}")
         self.supports_masking = True

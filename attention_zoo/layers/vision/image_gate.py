@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import gate, site_path
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 IMAGE = ("batch", "height", "width", "channel")
@@ -97,8 +98,7 @@ def at_least(least: int, /, **given: Any) -> None:
         ZooValueError: for the first that is smaller, or no whole number.
     """
     for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ZooValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        whole_number(name, value, least)
 
 
 def odd(**given: Any) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
-from attention_zoo.models.config import Config, check_count, check_share
+from attention_zoo.models.config import Config, check_share
 
 # What each network means where a field is left None. Any of these fields may be given in place of the network's own,
 # so a mix of two networks is a config, not a new class.
@@ -80,7 +81,7 @@ class TextClassifierConfig(Config):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         own = {"filters": self.width, "feed_forward": None, "units": None}
-        check_count("width", self.width, 1, "channels")
+        whole_number("width", self.width, 1, "channels")
         own.update(feed_forward=4 * self.width, units=max(self.width // 2, 1))
         for name, value in own.items():
             if getattr(self, name) is None:
@@ -114,9 +115,9 @@ class TextClassifierConfig(Config):
         counts |= {"recurrent_depth": (1, "layers"), "depth": (0, "blocks"), "heads": (1, "heads")}
         counts |= {"feed_forward": (0, "channels"), "block_convolution": (0, "tokens"), "hidden": (0, "channels")}
         for name, (least, unit) in counts.items():
-            check_count(name, getattr(self, name), least, unit)
+            whole_number(name, getattr(self, name), least, unit)
         for width in self.convolutions:
-            check_count("convolutions", width, 1, "tokens each")
+            whole_number("convolutions", width, 1, "tokens each")
         shares = ("token_dropout", "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         for name in (*shares, "stochastic_depth"):
             check_share(name, getattr(self, name))

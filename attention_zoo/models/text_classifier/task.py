@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from attention_zoo.answers import Answer, decide
+from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError, unknown
-from attention_zoo.models.config import check_count
 from attention_zoo.models.learning import Learning
 from attention_zoo.models.task import Task, arrays
 from attention_zoo.models.text_classifier import examples as reading
@@ -242,7 +242,7 @@ class TextClassifier(Task):
             ZooTypeError: if something is no string.
             ZooValueError: if there is no text, one is blank or not UTF-8, or `batch_size` is under 1.
         """
-        check_count("batch_size", batch_size, 1, "texts run at once")
+        whole_number("batch_size", batch_size, 1, "texts run at once")
         model, rows = self.model, reading.rows(self.preprocessor, as_texts(texts))
         return judging.logits_of(model, rows, self.preprocessor.max_length, batch_size)
 
