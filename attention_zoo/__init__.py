@@ -23,11 +23,13 @@ _LAZY = {
     "register": ("attention_zoo.core.part", "register"),
     "part_names": ("attention_zoo.core", "part_names"),
     "TextClassifier": ("attention_zoo.models.text_classifier", "TextClassifier"),
+    "ImageClassifier": ("attention_zoo.models.image_classifier", "ImageClassifier"),
     "layers": ("attention_zoo.layers", None),
     "blocks": ("attention_zoo.blocks", None),
     "core": ("attention_zoo.core", None),
     "data": ("attention_zoo.data", None),
     "runtime": ("attention_zoo.runtime", None),
+    "vision": ("attention_zoo.vision", None),
     "testing": ("attention_zoo.testing", None),
 }
 

@@ -16,7 +16,10 @@ from attention_zoo.presets import shelf
 from attention_zoo.presets.card import Card, read_json
 
 # Family to "module:class"; the module is imported when a model of the family is loaded, not before.
-FAMILIES: dict[str, str] = {"text_classifier": "attention_zoo.models.text_classifier:TextClassifier"}
+FAMILIES: dict[str, str] = {
+    "text_classifier": "attention_zoo.models.text_classifier:TextClassifier",
+    "image_classifier": "attention_zoo.models.image_classifier:ImageClassifier",
+}
 
 
 def list_models(
@@ -92,7 +95,7 @@ def architecture(name: str) -> Card:
         name=name,
         family=row["family"],
         description=row["description"],
-        attention=config.get("attention") or config.get("pooling", ""),
+        attention=row.get("attention") or config.get("attention") or config.get("pooling", ""),
         licence="Apache-2.0",
         permissive=True,
     )

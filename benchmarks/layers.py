@@ -20,7 +20,10 @@ WINDOW, LONG = 128, 8192
 
 
 def layer_model(kind: str, length: int):
-    """Make a model of one attention layer: "zoo", "keras" or "window"; "... alone" leaves the projections out."""
+    """Make a model of one attention layer: "zoo", "keras" or "window".
+
+    "... alone" leaves the projections out; "keras map" asks for the map, which no fused operation gives.
+    """
     import keras
 
     from attention_zoo.core import Full, Parts, SlidingWindow, attend
@@ -42,9 +45,14 @@ def layer_model(kind: str, length: int):
     if kind.endswith("alone"):
         made = Alone()
     else:
-        made = keras.layers.MultiHeadAttention(8, 32) if kind == "keras" else MultiHeadAttention(8, 32, pattern=pattern)
+        of_keras = kind.startswith("keras")
+        made = keras.layers.MultiHeadAttention(8, 32) if of_keras else MultiHeadAttention(8, 32, pattern=pattern)
     inputs = keras.Input((length, 256))
-    model = keras.Model(inputs, made(inputs, inputs))
+    if kind == "keras map":
+        output, _ = made(inputs, inputs, return_attention_scores=True)
+    else:
+        output = made(inputs, inputs)
+    model = keras.Model(inputs, output)
     model.compile("sgd", "mse")
     return model
 
@@ -91,8 +99,8 @@ def peak(kind: str) -> dict:
 
 
 def window() -> list[dict]:
-    """Compare the sliding window with full attention: the whole layer (Keras's and ours), and attention alone."""
-    pairs = (("keras", "window"), ("zoo", "window"), ("zoo alone", "window alone"))
+    """Compare the sliding window with full attention: whole layers (Keras's, Keras's with map, ours), and alone."""
+    pairs = (("keras", "window"), ("keras map", "window"), ("zoo", "window"), ("zoo alone", "window alone"))
     kinds = {kind for pair in pairs for kind in pair}
     found = {kind: harness.in_child(__file__, "--peak", kind) for kind in sorted(kinds)}
     return [

@@ -99,6 +99,7 @@ def window() -> list[dict]:
                         "backend": backend,
                         "full attention by": {
                             "keras": "Keras's layer",
+                            "keras map": "Keras's layer with its map",
                             "zoo": "the zoo's layer",
                             "zoo alone": "the zoo, no projections",
                         }[row["full attention"]],

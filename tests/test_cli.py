@@ -16,6 +16,7 @@ from attention_zoo.cli import app, doctor, recipe
 from attention_zoo.errors import ZooFileError, ZooValueError
 from attention_zoo.presets import shelf
 from attention_zoo.presets.card import Card
+from attention_zoo.runtime import runner
 
 pytestmark = pytest.mark.once
 PREPARE = app._prepare
@@ -71,6 +72,7 @@ def toy(tmp_path, monkeypatch):
     """A preset `toy` of a family that needs no Keras."""
     monkeypatch.setattr(shelf, "cache", lambda: tmp_path / "cache")
     monkeypatch.setitem(catalogue.FAMILIES, "toys", "toy_family:ToyTask")
+    monkeypatch.setitem(runner.PREPROCESSORS, "toys", "attention_zoo.text:TextPreprocessor")
     monkeypatch.setitem(sys.modules, "toy_family", types.SimpleNamespace(ToyTask=ToyTask))
     monkeypatch.setattr(app, "_prepare", lambda: None)
     folder = tmp_path / "cache" / "presets" / "toy"

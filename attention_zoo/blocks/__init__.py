@@ -1,23 +1,36 @@
-"""What models are built of: embeddings, encoder blocks, convolutions, recurrent layers, pooling."""
+"""What models are built of: embeddings, encoder blocks, convolutions, blocks of images, recurrent layers, pooling."""
 
 from attention_zoo.blocks.conformer import ConformerBlock, ConformerConvolution
+from attention_zoo.blocks.convnext import ConvNextBlock
 from attention_zoo.blocks.convolution import Convolutions, hide
 from attention_zoo.blocks.embeddings import TokenEmbedding
 from attention_zoo.blocks.encoder import EncoderBlock
 from attention_zoo.blocks.feed_forward import FeedForward
 from attention_zoo.blocks.groups import OverGroups
 from attention_zoo.blocks.heads import MaskedMaxPooling, PaddingMask
+from attention_zoo.blocks.image_encoder import ImageEncoderBlock
+from attention_zoo.blocks.patches import PatchMerging, Standardize
+from attention_zoo.blocks.places import ClassToken, LastToken, PlaceEmbedding
 from attention_zoo.blocks.recurrent import bidirectional
+from attention_zoo.blocks.residual import ResidualBlock
 
 __all__ = [
+    "ClassToken",
     "ConformerBlock",
     "ConformerConvolution",
+    "ConvNextBlock",
     "Convolutions",
     "EncoderBlock",
     "FeedForward",
+    "ImageEncoderBlock",
+    "LastToken",
     "MaskedMaxPooling",
     "OverGroups",
     "PaddingMask",
+    "PatchMerging",
+    "PlaceEmbedding",
+    "ResidualBlock",
+    "Standardize",
     "TokenEmbedding",
     "bidirectional",
     "hide",

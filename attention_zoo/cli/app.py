@@ -131,19 +131,22 @@ def layers(
 @app.command()
 def predict(
     name: Name,
-    texts: Annotated[list[str] | None, typer.Argument(help="texts; from stdin when none and no --file")] = None,
-    file: Annotated[Path | None, typer.Option(help="one text a line, or a table (.csv .tsv .jsonl)")] = None,
-    column: Annotated[str | None, typer.Option(help="the table's column of texts; found when not given")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="texts, or paths of pictures; from stdin when none and no --file")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="one input a line, or a table (.csv .tsv .jsonl)")] = None,
+    column: Annotated[str | None, typer.Option(help="the table's column of inputs; found when not given")] = None,
     all_scores: Annotated[bool, typer.Option("--all-scores", help="the scores of all labels")] = False,
     json: Json = False,
 ) -> None:
-    """Predict labels of texts.
+    """Predict labels of texts or pictures.
 
-    Prints score, label and text, one line each; with --json one JSON object a line.
+    Prints score, label and input, one line each; with --json one JSON object a line.
     """
-    from attention_zoo.cli.inputs import read_texts
+    from attention_zoo.cli.inputs import read_inputs
 
-    wanted = read_texts(texts or [], file, column)
+    noun = _noun(name)
+    wanted = read_inputs(inputs or [], file, column, noun)
     task = _load(name)
     answers = []
     with screen.progress("predicting", len(wanted)) as advance:
@@ -152,19 +155,30 @@ def predict(
             answers += task.predict(part, all_scores=all_scores)
             advance(len(part))
     # Printed when all is done, so that bad input in the last line leaves no half of an output.
-    _print_answers(wanted, answers, json)
+    _print_answers(noun, wanted, answers, json)
 
 
-def _print_answers(texts: list[str], answers: list[Any], json: bool) -> None:
+def _noun(name: str) -> str:
+    """Return what one input of a model is called; nothing heavy is imported for it."""
+    from attention_zoo import catalogue
+    from attention_zoo.presets.card import Card
+    from attention_zoo.runtime import preprocessor_class
+
+    folder = catalogue.find(name)
+    card = catalogue.architecture(name) if folder is None else Card.from_folder(folder)
+    return preprocessor_class(card.family).noun
+
+
+def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool) -> None:
     import dataclasses
 
     if json:
-        for text, answer in zip(texts, answers):
-            screen.print_json({"text": text, **dataclasses.asdict(answer)})
+        for one, answer in zip(inputs, answers):
+            screen.print_json({noun: one, **dataclasses.asdict(answer)})
         return
     rows = []
-    for text, answer in zip(texts, answers):
-        rows.append((f"{answer.score:.3f}", ", ".join(answer.labels) or "-", text))
+    for one, answer in zip(inputs, answers):
+        rows.append((f"{answer.score:.3f}", ", ".join(answer.labels) or "-", one))
         if answer.scores:
             best = sorted(answer.scores.items(), key=lambda entry: -entry[1])
             rows += [(f"  {score:.3f}", f"  {label}", "") for label, score in best]
@@ -174,12 +188,12 @@ def _print_answers(texts: list[str], answers: list[Any], json: bool) -> None:
 @app.command()
 def explain(
     name: Name,
-    text: Annotated[str, typer.Argument(help="the text to explain", show_default=False)],
+    one: Annotated[str, typer.Argument(help="the text, or the path of the picture", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="the file to write: .html .png .svg .json")],
 ) -> None:
-    """Draw where a model looked in a text.
+    """Draw where a model looked in a text or a picture.
 
-    The picture shows the attention on each word, and how much the answer loses without the word.
+    Shows the attention on each word or place, and how much the answer loses without it.
     """
     from attention_zoo.errors import ZooValueError
 
@@ -188,7 +202,7 @@ def explain(
     _writable(output.parent)
     task = _load(name)
     with screen.progress("explaining"):
-        explanation = task.explain(text)
+        explanation = task.explain(one)
         explanation.save(output)
     answer = explanation.answer
     print(f"{answer.score:.3f}  {', '.join(answer.labels) or '-'}  {output}")

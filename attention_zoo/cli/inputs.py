@@ -1,4 +1,4 @@
-"""Texts from the command line, from a file, from a pipe."""
+"""Texts, or paths of pictures, from the command line, from a file, from a pipe."""
 
 import sys
 from pathlib import Path
@@ -8,47 +8,51 @@ from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 
 
-def read_texts(texts: list[str], file: Path | None, column: str | None = None) -> list[str]:
-    """Return the texts to predict.
+def read_inputs(given: list[str], file: Path | None, column: str | None = None, noun: str = "text") -> list[str]:
+    """Return the inputs to predict: texts, or paths of pictures.
 
     Args:
-        texts: those given as arguments.
-        file: a CSV, TSV or JSON lines table, or any other file with one text a line; blank lines are left out.
-        column: the table's column of texts; found when None.
+        given: those given as arguments.
+        file: a CSV, TSV or JSON lines table, or any other file with one input a line; blank lines are left out. Paths
+            of pictures in it count from its own folder.
+        column: the table's column of inputs; found when None.
+        noun: what one input is called: "text" or "image".
 
     Raises:
         ZooValueError: if there are none, or from both, or the file is not UTF-8.
         ZooFileError: if the file cannot be read.
     """
-    if texts and file is not None:
-        raise ZooValueError("give texts or --file, not both")
+    if given and file is not None:
+        raise ZooValueError(f"give {noun}s or --file, not both")
     if column is not None and (file is None or not _is_table(file)):
         raise ZooValueError(f"--column wants --file with a table ({', '.join(TABLES)})")
     if file is not None:
-        texts = _from_table(file, column) if _is_table(file) else _from_lines(file)
-    elif not texts and not sys.stdin.isatty():
-        texts = _lines(sys.stdin.buffer.read(), "stdin")
-    if not texts:
+        given = _from_table(file, column, noun) if _is_table(file) else _from_lines(file)
+        given = given if noun == "text" else [str(file.parent / path) for path in given]
+    elif not given and not sys.stdin.isatty():
+        given = _lines(sys.stdin.buffer.read(), "stdin")
+    if not given:
         raise ZooValueError(
-            f"{file} holds no text" if file else "no text given: write it after the name, or use --file"
+            f"{file} holds no {noun}" if file else f"no {noun} given: write it after the name, or use --file"
         )
-    return texts
+    return given
 
 
 def _is_table(file: Path) -> bool:
     return any(suffix.lower() in TABLES for suffix in file.suffixes[-2:])
 
 
-def _from_table(file: Path, column: str | None) -> list[str]:
+def _from_table(file: Path, column: str | None, noun: str) -> list[str]:
     from attention_zoo.data.formats import read_rows
-    from attention_zoo.data.table import TEXT_NAMES
+    from attention_zoo.data.table import IMAGE_NAMES, TEXT_NAMES
 
     columns, rows = read_rows(file)
     if column is None:
+        names = TEXT_NAMES if noun == "text" else IMAGE_NAMES
         usual = {name.strip().lower(): name for name in reversed(columns)}
-        column = next((usual[name] for name in TEXT_NAMES if name in usual), columns[0] if len(columns) == 1 else None)
+        column = next((usual[name] for name in names if name in usual), columns[0] if len(columns) == 1 else None)
     if column is None:
-        raise ZooValueError(f"{file} has no column with a usual name for the text; use --column with one of {columns}")
+        raise ZooValueError(f"{file} has no column with a usual name for the {noun}; use --column, one of {columns}")
     if column not in columns:
         raise unknown(f"column of {file}", column, columns)
     for row in rows:

@@ -20,6 +20,8 @@ from attention_zoo.core.windows import Blocks
 
 # Queries in a chunk: the scores of a chunk of one head stay in the cache of a core.
 _CHUNK = 512
+# Tokens of a sequence whose blocks are attended together by the fused operation.
+_TOGETHER = 1024
 
 
 @functools.cache
@@ -112,20 +114,36 @@ def attend_blocks(query: Any, key: Any, value: Any, parts: Any, masks: Masks, tr
     mask = blocks.mask(parts.pattern, masks)
     # Every block has the same distances; a bias that the blocked form can run looks at nothing else.
     bias = parts.position.bias(Places(0, blocks.distance())) if parts.position.has_bias else None
+    plain = parts.normalizer.plain and parts.score.soft_cap is None
+    if plain and _way(blocks.size * (blocks.before + 1 + blocks.after), key, value, parts) == "fused":
+        output = _fused_blocks(blocks, (query, key, value), parts, bias, mask)
+        return _clear_rows(blocks.join(output), Masks(queries=masks.queries), None)
     queries = blocks.fold(blocks.cut(query))
     keys, values = (blocks.fold(blocks.around(blocks.cut(array))) for array in (key, value))
-    if not parts.normalizer.plain or parts.score.soft_cap is not None:
+    if not plain:
         weights = weigh_rows(compare_rows(scaled(queries, parts), keys), parts, bias, mask, training)
         output = mix_rows(ops.cast(weights, values.dtype), values)
     else:
-        if _way(keys.shape[2], keys, values, parts) == "fused":
-            # The blocks already lie in memory as the fused operation wants them: it copies nothing.
-            turned = (ops.transpose(array, (0, 2, 1, 3)) for array in (queries, keys, values))
-            output = ops.transpose(_fused(*turned, parts, bias, mask), (0, 2, 1, 3))
-        else:
-            output = _soft(scaled(queries, parts), keys, values, _hidden(bias, mask))
+        output = _soft(scaled(queries, parts), keys, values, _hidden(bias, mask))
         output = output * ops.cast(ops.any(mask, -1, keepdims=True), output.dtype)
     return _clear_rows(blocks.join(output), Masks(queries=masks.queries), None)
+
+
+def _fused_blocks(blocks: Blocks, arrays: tuple[Any, Any, Any], parts: Any, bias: Any, mask: Any) -> Any:
+    """Run the fused operation on some blocks after the other: what they copy stays in the cache.
+
+    The blocks already lie in memory as the operation wants them.
+    """
+    query, key, value = (blocks.cut(array) for array in arrays)
+    key, value, mask = blocks.padded(key), blocks.padded(value), blocks.unfold(mask)
+    found = []
+    for part in blocks.groups(_TOGETHER):
+        seen = blocks.fold(mask[:, :, part])
+        cut = (query[:, :, part], blocks.near(key, part), blocks.near(value, part))
+        turned = (ops.transpose(blocks.fold(array), (0, 2, 1, 3)) for array in cut)
+        output = ops.transpose(_fused(*turned, parts, bias, seen), (0, 2, 1, 3))
+        found.append(blocks.unfold(output * ops.cast(ops.any(seen, -1, keepdims=True), output.dtype)))
+    return blocks.fold(found[0] if len(found) == 1 else ops.concatenate(found, axis=2))
 
 
 def _seen(places: Places, parts: Any, masks: Masks) -> tuple[Any, Any]:

@@ -43,14 +43,32 @@ class Blocks:
 
     def around(self, array: Any) -> Any:
         """Put the blocks within reach beside each block of a cut array, along the axis `size`."""
+        return self.near(self.padded(array), slice(0, self.count))
+
+    def padded(self, array: Any) -> Any:
+        """Put empty blocks before and after those of a cut array, as many as the window reaches."""
         edge = ops.zeros_like(array[:, :, :1])
-        padded = ops.concatenate([edge] * self.before + [array] + [edge] * self.after, axis=2)
+        return ops.concatenate([edge] * self.before + [array] + [edge] * self.after, axis=2)
+
+    def near(self, padded: Any, part: slice) -> Any:
+        """Put the blocks within reach beside each block of `part`, out of what `padded` returned."""
         shifts = range(self.before + 1 + self.after)
-        return ops.concatenate([padded[:, :, i : i + self.count] for i in shifts], axis=4)
+        return ops.concatenate([padded[:, :, part.start + i : part.stop + i] for i in shifts], axis=4)
+
+    def groups(self, tokens: int) -> list[slice]:
+        """Part the blocks into groups of about `tokens` tokens of a sequence; one group where their number is open."""
+        if not isinstance(self.count, int):
+            return [slice(0, self.count)]
+        step = max(tokens // (self.size * self.dilation), 1)
+        return [slice(start, min(start + step, self.count)) for start in range(0, self.count, step)]
 
     def fold(self, array: Any) -> Any:
         """Count all blocks as batch: [batch, dilation, blocks, ...] to [batch x dilation x blocks, ...]."""
-        return ops.reshape(array, (self.batch * self.dilation * self.count, *array.shape[3:]))
+        return ops.reshape(array, (-1, *array.shape[3:]))
+
+    def unfold(self, array: Any) -> Any:
+        """Undo `fold`, for all blocks or those of one group."""
+        return ops.reshape(array, (self.batch, self.dilation, -1, *array.shape[1:]))
 
     def join(self, array: Any) -> Any:
         """Undo `cut` and `fold`: [batch x dilation x blocks, head, size, channel] to [batch, length, head, channel]."""

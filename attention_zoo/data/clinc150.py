@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from attention_zoo.data.packed import Tables
 from attention_zoo.data.real_set import RealSet, github
 
 FILES = ("train", "val", "test", "oos_train", "oos_val", "oos_test")
@@ -17,8 +18,7 @@ def convert(files: Mapping[str, Path]) -> dict[str, list[tuple[str, str]]]:
 
 SET = RealSet(
     name="clinc150",
-    files={name: name for name in FILES},
-    columns=("label", "text"),
+    form=Tables(files={name: name for name in FILES}, columns=("label", "text"), convert=convert),
     remote=(
         github(
             "clinc/oos-eval",
@@ -27,7 +27,6 @@ SET = RealSet(
             "36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
         ),
     ),
-    convert=convert,
     sha256="8c80b69df367e8b9b4d03e29adbfdd2cc177154aaee7c49c6f1fd52594668f40",
     licence="CC BY 3.0",
     permissive=True,

@@ -1,25 +1,25 @@
 """What a data set is: named splits of named columns, with its licence and source."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from attention_zoo.data.fingerprint import fingerprint, images_as_words
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 
-_BETWEEN_VALUES = "\x1f"
-_BETWEEN_LABELS = "\x1e"
+RAW = ("image", "text")
 
 
 class Split:
     """Rows of a data set, held by column.
 
-    `split["text"]` is a list of strings, `split["label"]` a list of strings, or of lists of strings where a row
-    may have several labels. Columns are not copied: do not change them.
+    `split["text"]` is a list of strings. `split["image"]` is one uint8 array [rows, height, width] or [rows, height,
+    width, 3], or a list of arrays, of the paths or of the bytes of image files. `split["label"]` is a list of strings,
+    or of lists of strings where a row may have several labels. Columns are not copied: do not change them.
 
     Args:
-        columns: values of each column by its name; all of one length.
+        columns: values of each column by its name; all of one length. Arrays of two or more axes stay arrays.
 
     Raises:
         ZooValueError: if there is no column, or columns differ in length.
@@ -29,14 +29,14 @@ class Split:
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) != 1:
             raise ZooValueError(f"columns must be at least one, and all of one length (rows), got {lengths}")
-        self._columns = {name: list(values) for name, values in columns.items()}
+        self._columns = {name: values if _is_block(values) else list(values) for name, values in columns.items()}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(self._columns)
 
-    def __getitem__(self, name: str) -> list:
+    def __getitem__(self, name: str) -> list | np.ndarray:
         """Return one column.
 
         Raises:
@@ -55,7 +55,7 @@ class Split:
     def rows(self, positions: Iterable[int]) -> "Split":
         """Return the rows at `positions` (0-based), in that order."""
         positions = list(positions)
-        return Split({name: [values[row] for row in positions] for name, values in self._columns.items()})
+        return Split({name: _chosen(values, positions) for name, values in self._columns.items()})
 
     def take(self, count: int, seed: int = 0) -> "Split":
         """Return `count` rows drawn without replacement, in their own order; all rows where there are no more.
@@ -71,6 +71,20 @@ class Split:
             raise ZooValueError(f"count must be a whole number of rows, at least 0, got {count!r}")
         drawn = np.random.default_rng(seed).permutation(len(self))[:count]
         return self.rows(sorted(drawn.tolist()))
+
+
+def _is_block(values: Sequence) -> bool:
+    return isinstance(values, np.ndarray) and values.ndim > 1
+
+
+def _chosen(values: list | np.ndarray, positions: list[int]) -> list | np.ndarray:
+    """Return some values: a view of an array where they follow one another, else a copy of these rows alone."""
+    if not isinstance(values, np.ndarray):
+        return [values[row] for row in positions]
+    start, stop = (positions[0], positions[0] + len(positions)) if positions else (0, 0)
+    if 0 <= start <= stop <= len(values) and positions == list(range(start, stop)):
+        return values[start:stop]
+    return values[np.asarray(positions, np.int64)]
 
 
 @dataclass(frozen=True)
@@ -117,12 +131,20 @@ class Dataset:
         return next(iter(self.splits.values())).columns
 
     @property
+    def raw(self) -> str:
+        """Name of the column that a model reads: "image" or "text".
+
+        Raises:
+            ZooValueError: if there is neither.
+        """
+        found = next((name for name in RAW if name in self.fields), None)
+        if found is None:
+            raise ZooValueError(f"{self.name} must have a column 'image' or 'text', got {', '.join(self.fields)}")
+        return found
+
+    @property
     def sha256(self) -> str:
-        """Fingerprint of texts and labels of all splits, in order; whatever way they are compressed on disk."""
-        digest = hashlib.sha256()
-        for name, split in self.splits.items():
-            labels = [label if isinstance(label, str) else _BETWEEN_LABELS.join(label) for label in split["label"]]
-            for values in ([name], split["text"], labels):
-                digest.update(_BETWEEN_VALUES.join(values).encode("utf-8", "surrogatepass"))
-                digest.update(b"\n")
-        return digest.hexdigest()
+        """Fingerprint of texts (or images) and labels of all splits, in order; whatever way they lie on disk."""
+        raw = self.raw
+        words = images_as_words if raw == "image" else list
+        return fingerprint((name, words(split[raw]), split["label"]) for name, split in self.splits.items())

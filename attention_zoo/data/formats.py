@@ -40,7 +40,7 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise ZooValueError(f"{path} must end in {', '.join(KINDS)} (or one of these and .gz)")
     content = _read_text(path)
     if not content.strip():
-        raise ZooValueError(f"{path} is empty; it must hold rows of text and label")
+        raise ZooValueError(f"{path} is empty; it must hold rows of text (or image) and label")
     if kind in (".jsonl", ".json"):
         rows = _read_json(path, content)
     elif kind == ".tsv":
@@ -115,7 +115,9 @@ def _read_json(path: Path, content: str) -> list[Row]:
         found = [(f"line {n}", _parsed(path, f" line {n}", line)) for n, line in lines if line.strip()]
     for place, item in found:
         if not isinstance(item, dict):
-            raise ZooValueError(f"{path} {place} must be an object with text and label, got {json.dumps(item)[:60]}")
+            raise ZooValueError(
+                f"{path} {place} must be an object with text (or image) and label, got {json.dumps(item)[:60]}"
+            )
     return [Row(place, item) for place, item in found]
 
 

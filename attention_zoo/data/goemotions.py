@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from attention_zoo.data.packed import tidy
+from attention_zoo.data.packed import Tables, tidy
 from attention_zoo.data.real_set import RealSet, github
 
 LABELS = (
@@ -37,17 +37,14 @@ def _published(stem: str, sha256: str):
 
 SET = RealSet(
     name="goemotions",
+    form=Tables(files=FILES, columns=("labels", "id", "text"), convert=convert, arrange=arrange),
     labels=LABELS,
-    files=FILES,
-    columns=("labels", "id", "text"),
     multi_label=True,
     remote=(
         _published("train", "1c254a142be5c00e80d819b9ae1bbd36d94b2eeb8f4b1271846508d57e57d9c5"),
         _published("dev", "575489c079c9de1097062a01738f998590d6b7ead66dd1c9fd1d2ba01fd8bc62"),
         _published("test", "0587b2dd8b27b97352adbfc3fb083d46005c8946657fdc2b1ca8b1cc7f1f8be4"),
     ),
-    convert=convert,
-    arrange=arrange,
     sha256="8651fc636da2be60bd1fb8e57d2c7b3dda0907f433979694769ac4160c249064",
     licence="Apache-2.0",
     permissive=True,

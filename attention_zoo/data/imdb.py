@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from attention_zoo.data.packed import tidy
+from attention_zoo.data.packed import Tables, tidy
 from attention_zoo.data.progress import LateBar
 from attention_zoo.data.real_set import RealSet, RemoteFile
 
@@ -38,9 +38,8 @@ def convert(files: Mapping[str, Path]) -> dict[str, list[tuple[str, str, str, st
 
 SET = RealSet(
     name="imdb",
+    form=Tables(files={"train": "train", "test": "test"}, columns=("label", "id", "rating", "text"), convert=convert),
     labels=LABELS,
-    files={"train": "train", "test": "test"},
-    columns=("label", "id", "rating", "text"),
     remote=(
         RemoteFile(
             ARCHIVE,
@@ -48,7 +47,6 @@ SET = RealSet(
             "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
         ),
     ),
-    convert=convert,
     sha256="3314ec2639931d859a74a065adcb93f8f77f5ee9159e3acb5deebef6848ac07a",
     licence="none stated; research use",
     permissive=False,

@@ -4,12 +4,59 @@ import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from attention_zoo.data.dataset import Split
+from attention_zoo.data.real_set import Form
 from attention_zoo.errors import ZooFileError
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
+
+
+def _as_read(columns: dict[str, list]) -> dict[str, list]:
+    return columns
+
+
+@dataclass(frozen=True)
+class Tables(Form):
+    """One packed table for each split.
+
+    Args:
+        files: file (without its ending) of each split, by the split's name.
+        columns: columns of those files, in order.
+        convert: makes the rows of each file (in the order of `columns`) out of the published files.
+        arrange: makes the columns of a `Split` out of those of a file.
+    """
+
+    files: Mapping[str, str]
+    columns: tuple[str, ...]
+    convert: Callable[[Mapping[str, Path]], Mapping[str, Iterable[tuple[str, ...]]]] = field(repr=False)
+    arrange: Callable[[dict[str, list]], dict[str, list]] = field(default=_as_read, repr=False)
+
+    def missing(self, folder: Path) -> str | None:
+        """Return the first table that `folder` lacks."""
+        lacking = (stem for stem in self.files.values() if locate(folder, stem) is None)
+        return next((f"{stem}.tsv.gz (or .xz)" for stem in lacking), None)
+
+    def read(self, folder: Path) -> dict[str, Split]:
+        """Read the tables and check their columns."""
+        splits = {}
+        for split, stem in self.files.items():
+            path = locate(folder, stem)
+            if path is None:
+                raise ZooFileError(f"{folder} must hold {stem}.tsv.gz (or .xz); it is missing")
+            columns = read(path)
+            if set(columns) != set(self.columns):
+                raise ZooFileError(f"{path} must have the columns {', '.join(self.columns)}, got {', '.join(columns)}")
+            splits[split] = Split(self.arrange(columns))
+        return splits
+
+    def write(self, folder: Path, files: Mapping[str, Path]) -> None:
+        """Convert the published files."""
+        for stem, rows in self.convert(files).items():
+            write(folder / f"{stem}.tsv.gz", self.columns, rows)
 
 
 def tidy(text: str) -> str:

@@ -1,8 +1,11 @@
 """How a real data set is described: one such description for each file of this folder that is named after a set."""
 
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from attention_zoo.data.dataset import Split
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,24 @@ class RemoteFile:
     sha256: str
 
 
-def _as_read(columns: dict[str, list]) -> dict[str, list]:
-    return columns
+class Form(ABC):
+    """How sets of one form lie in a folder: which files there are, how they are read, and what they are made of."""
+
+    @abstractmethod
+    def missing(self, folder: Path) -> str | None:
+        """Return the name of the first file that `folder` lacks, None where it has all."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> dict[str, Split]:
+        """Read the splits, in order.
+
+        Raises:
+            ZooFileError: if a file is missing, cut, damaged or not as it should be; names it.
+        """
+
+    @abstractmethod
+    def write(self, folder: Path, files: Mapping[str, Path]) -> None:
+        """Write the set's files into an empty folder, out of the published files by name."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +49,25 @@ class RealSet:
 
     Args:
         name: short name.
-        labels: all labels in output order; None where the train split names them (then sorted).
-        files: file (without its ending) of each split, by the split's name.
-        columns: columns of those files, in order.
-        remote: the published files.
-        convert: makes the rows of each file (in the order of `columns`) out of the published files.
-        sha256: `Dataset.sha256` of the whole set.
+        form: how it lies in a folder.
+        remote: the published files; none where it can only be read out of the user's folder.
+        sha256: `Dataset.sha256` of the whole set; None where the form checks each file's own sum.
         licence, permissive, source, citation, multi_label: as in `Dataset`.
-        arrange: makes the columns of a `Split` out of those of a file.
+        raw: column that a model reads, "text" or "image".
+        labels: all labels in output order; None where the train split names them (then sorted).
     """
 
     name: str
-    files: Mapping[str, str]
-    columns: tuple[str, ...]
+    form: Form
     remote: tuple[RemoteFile, ...]
-    convert: Callable[[Mapping[str, Path]], Mapping[str, Iterable[tuple[str, ...]]]] = field(repr=False)
-    sha256: str
+    sha256: str | None
     licence: str
     permissive: bool
     source: str
     citation: str = field(repr=False)
+    raw: str = "text"
     labels: tuple[str, ...] | None = None
     multi_label: bool = False
-    arrange: Callable[[dict[str, list]], dict[str, list]] = field(default=_as_read, repr=False)
 
 
 def github(repository: str, commit: str, path: str, sha256: str) -> RemoteFile:

@@ -2,18 +2,34 @@
 
 from pathlib import Path
 
-from attention_zoo.data import clinc150, goemotions, imdb, packed, reuters_r8, sst2, store
-from attention_zoo.data.dataset import Dataset, Split
+from attention_zoo.data import (
+    cifar10,
+    cifar10_webp,
+    clinc150,
+    fashion_mnist,
+    goemotions,
+    imdb,
+    reuters_r8,
+    sst2,
+    store,
+)
+from attention_zoo.data.dataset import Dataset
 from attention_zoo.data.real_set import RealSet
 from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 
-REAL_SETS = {module.SET.name: module.SET for module in (clinc150, goemotions, imdb, sst2, reuters_r8)}
+_TEXTS = (clinc150, goemotions, imdb, sst2, reuters_r8)
+_IMAGES = (fashion_mnist, cifar10, cifar10_webp)
+REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES)}
 SAMPLES = Path(__file__).parent / "samples"
 
 
-def names() -> list[str]:
-    """Return the name of every real data set."""
-    return list(REAL_SETS)
+def names(raw: str | None = None) -> list[str]:
+    """Return the names of the real data sets.
+
+    Args:
+        raw: "text" or "image" for those of texts or of images; None for all.
+    """
+    return [name for name, real_set in REAL_SETS.items() if raw in (None, real_set.raw)]
 
 
 def load(name: str, sample: bool = False) -> Dataset:
@@ -21,10 +37,11 @@ def load(name: str, sample: bool = False) -> Dataset:
 
     Args:
         name: one of `names()`.
-        sample: True takes the small real sample that comes with the package (clinc150, goemotions): no network.
+        sample: True takes the small real sample that comes with the package (clinc150, goemotions,
+            fashion_mnist): no network.
 
     Returns:
-        The set, its texts and labels checked against their known sha256 (the sample is not checked).
+        The set, its texts or images and its labels checked against their known sha256 (the sample is not checked).
 
     Raises:
         ZooValueError: if the name is unknown, or there is no sample of it.
@@ -40,24 +57,16 @@ def load(name: str, sample: bool = False) -> Dataset:
         return _read(real_set, SAMPLES / name, sample=True)
     folder = store.find(real_set)
     dataset = _read(real_set, folder, sample=False)
-    if dataset.sha256 != real_set.sha256:
+    if real_set.sha256 is not None and (got := dataset.sha256) != real_set.sha256:
         raise ZooFileError(
-            f"{name} in {folder} is damaged or changed: sha256 of its texts and labels must be "
-            f"{real_set.sha256}, got {dataset.sha256}; delete that folder to get it anew"
+            f"{name} in {folder} is damaged or changed: sha256 of its {dataset.raw}s and labels must be "
+            f"{real_set.sha256}, got {got}; delete that folder to get it anew"
         )
     return dataset
 
 
 def _read(real_set: RealSet, folder: Path, sample: bool) -> Dataset:
-    splits = {}
-    for split, stem in real_set.files.items():
-        path = packed.locate(folder, stem)
-        if path is None:
-            raise ZooFileError(f"{folder} must hold {stem}.tsv.gz (or .xz) of {real_set.name}; it is missing")
-        columns = packed.read(path)
-        if set(columns) != set(real_set.columns):
-            raise ZooFileError(f"{path} must have the columns {', '.join(real_set.columns)}, got {', '.join(columns)}")
-        splits[split] = Split(real_set.arrange(columns))
+    splits = real_set.form.read(folder)
     return Dataset(
         name=real_set.name,
         splits=splits,

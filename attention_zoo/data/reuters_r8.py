@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from attention_zoo.data.packed import tidy
+from attention_zoo.data.packed import Tables, tidy
 from attention_zoo.data.real_set import RealSet, github
 
 FILES = {"train": "train", "test": "test"}
@@ -21,8 +21,7 @@ def convert(files: Mapping[str, Path]) -> dict[str, list[tuple[str, str]]]:
 
 SET = RealSet(
     name="reuters_r8",
-    files=FILES,
-    columns=("label", "text"),
+    form=Tables(files=FILES, columns=("label", "text"), convert=convert),
     remote=(
         github(
             "yao8839836/text_gcn",
@@ -37,7 +36,6 @@ SET = RealSet(
             "2ba368c42e6808bc3dc68b8f7879eb07a2810ed137f0b304e2213b689677e561",
         ),
     ),
-    convert=convert,
     sha256="868f82d4dfd0bfe1d0a49eb18c88e634a5f3017b42659afa4a982a7dfffae26a",
     licence="none stated; research use",
     permissive=False,

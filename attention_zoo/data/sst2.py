@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from attention_zoo.data.packed import Tables
 from attention_zoo.data.real_set import RealSet, github
 
 LABELS = ("negative", "positive")
@@ -39,16 +40,13 @@ def _published(stem: str, sha256: str):
 
 SET = RealSet(
     name="sst2",
+    form=Tables(files=FILES, columns=("label", "text"), convert=convert, arrange=arrange),
     labels=LABELS,
-    files=FILES,
-    columns=("label", "text"),
     remote=(
         _published("train", "71c04bcc41291fa47454dd670df701b14ee9249156babeaac404cfe2c8d74338"),
         _published("dev", "02fedc82855dbdcabe82c65ed1af6c6570788eaac51073cdb35ee8c7784426d1"),
         _published("test", "6a80dc9b9a0db2d3b37f2f809304febad31c90ab67a5b4157b7d9f881c53ef5b"),
     ),
-    convert=convert,
-    arrange=arrange,
     sha256="80ee71210619a9d95c4732880f8e6173950d48afc024a7fd5a5186e2d7f87881",
     licence="none stated; research use",
     permissive=False,

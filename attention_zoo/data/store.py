@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from attention_zoo.data import packed
 from attention_zoo.data.download import download
 from attention_zoo.data.real_set import RealSet
 from attention_zoo.errors import ZooFileError, ZooValueError
@@ -46,14 +45,19 @@ def find(real_set: RealSet) -> Path:
 
     Raises:
         ZooFileError: if `ATTENTION_ZOO_DATA` is no folder or holds only a part of the set, if offline mode forbids
-            the download, if it fails, or if the cache cannot be written.
+            the download, if the set is not published or the download fails, or if the cache cannot be written.
     """
     own = _own_folder(real_set)
     if own is not None:
         return own
     cached = cache_folder() / real_set.name
-    if _lacks(cached, real_set) is None:
+    if real_set.form.missing(cached) is None:
         return cached
+    if not real_set.remote:
+        raise ZooFileError(
+            f"{real_set.name} cannot be downloaded: put it into a folder {real_set.name} of the folder that "
+            f"ATTENTION_ZOO_DATA names, now {os.environ.get('ATTENTION_ZOO_DATA', '')!r}"
+        )
     if is_offline():
         raise ZooFileError(
             f"{real_set.name} is not on this machine and ATTENTION_ZOO_OFFLINE forbids its download; looked in "
@@ -71,15 +75,10 @@ def _own_folder(real_set: RealSet) -> Path | None:
     folder = Path(root) / real_set.name
     if not folder.is_dir():
         return None
-    missing = _lacks(folder, real_set)
+    missing = real_set.form.missing(folder)
     if missing:
-        raise ZooFileError(f"{folder} must hold all of {real_set.name}; {missing}.tsv.gz (or .xz) is missing")
+        raise ZooFileError(f"{folder} must hold all of {real_set.name}; {missing} is missing")
     return folder
-
-
-def _lacks(folder: Path, real_set: RealSet) -> str | None:
-    """Return the first file of the set that `folder` lacks, None where it has all."""
-    return next((stem for stem in real_set.files.values() if packed.locate(folder, stem) is None), None)
 
 
 def _fetch(real_set: RealSet, target: Path) -> Path:
@@ -91,8 +90,7 @@ def _fetch(real_set: RealSet, target: Path) -> Path:
     except OSError as error:
         raise ZooFileError(f"{target.parent} cannot be written: {error.strerror}") from error
     try:
-        for stem, rows in real_set.convert(files).items():
-            packed.write(building / f"{stem}.tsv.gz", real_set.columns, rows)
+        real_set.form.write(building, files)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(building, target)
     except OSError as error:

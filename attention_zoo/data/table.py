@@ -1,4 +1,4 @@
-"""A table of the user's own as a data set: which column is the text, which the label, how many labels a row has."""
+"""A table of the user's own as a data set: which column is the text or image, which the label, how many a row has."""
 
 import os
 from collections.abc import Sequence
@@ -6,11 +6,15 @@ from pathlib import Path
 
 from attention_zoo.data.dataset import Dataset, Split
 from attention_zoo.data.formats import Row, read_rows
-from attention_zoo.errors import ZooTypeError, ZooValueError, nearest
+from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, nearest
 
 TEXT_NAMES = (
     "text", "sentence", "utterance", "review", "comment", "content", "message", "body", "document", "tweet", "post",
     "query", "question", "description", "headline", "title", "input",
+)  # fmt: skip
+IMAGE_NAMES = (
+    "image", "images", "image_path", "image_file", "img", "path", "paths", "file", "files", "filename", "file_name",
+    "filepath", "file_path", "picture", "photo",
 )  # fmt: skip
 LABEL_NAMES = (
     "label", "labels", "intent", "intents", "category", "categories", "class", "classes", "sentiment", "target",
@@ -25,8 +29,10 @@ def read_table(
     label: str | None = None,
     multi_label: bool | None = None,
     separator: str | None = None,
+    image: str | None = None,
+    kind: str | None = None,
 ) -> Dataset:
-    """Read a table of texts and labels.
+    """Read a table of texts and labels, or of images (as paths) and labels.
 
     Args:
         path: .csv, .tsv, .jsonl or .json (lines, or one list of objects), perhaps with .gz; UTF-8; the first row of
@@ -37,21 +43,29 @@ def read_table(
             several where JSON gives lists, where `separator` is given, or where cells contain one of "|", ";", ","
             and each piece of them also stands alone in another row.
         separator: what is between the labels of a cell; None finds it.
+        image: name of the column with the images' paths, which begin at the table's folder unless they are absolute;
+            None finds it by the usual names (`IMAGE_NAMES`).
+        kind: "text" or "image"; None takes what `text` or `image` names, else texts where there is a column with a
+            usual name for them, else images where there is one for those.
 
     Returns:
-        A set with one split, "train", of the columns "text" and "label"; labels sorted. Hold a part of it out with
-        `hold_out`.
+        A set with one split, "train", of the columns "text" or "image" (paths as strings) and "label"; labels sorted.
+        Hold a part of it out with `hold_out`.
 
     Raises:
         ZooValueError: if the file is empty, not UTF-8 or malformed, if a column is unknown or cannot be found, if a
-            row lacks text or label (names the line), or if all rows have one and the same label.
-        ZooFileError: if the file is missing or cannot be read.
+            row lacks text, image or label (names the line), or if all rows have one and the same label.
+        ZooFileError: if the file is missing or cannot be read, or an image is missing (names the line).
     """
     path = Path(path)
     columns, rows = read_rows(path)
-    text = _column(path, columns, text, "text", TEXT_NAMES)
+    kind = _kind(columns, kind, text, image)
+    named, usual = (image, IMAGE_NAMES) if kind == "image" else (text, TEXT_NAMES)
+    raw = _column(path, columns, named, kind, usual)
     label = _column(path, columns, label, "label", LABEL_NAMES)
-    texts = [_text(path, row, text) for row in rows]
+    values = [_text(path, row, raw, kind) for row in rows]
+    if kind == "image":
+        values = [_file(path, row, value) for row, value in zip(rows, values)]
     cells = [_label(path, row, label) for row in rows]
     if separator is None and multi_label is not False:
         separator = _separator(cells, sure=multi_label is True)
@@ -60,7 +74,19 @@ def read_table(
     if multi_label:
         cells = [cell if isinstance(cell, list) else _pieces(cell, separator) for cell in cells]
     labels = _all_labels(path, label, rows, cells, multi_label)
-    return Dataset(path.name, {"train": Split({"text": texts, "label": cells})}, labels, multi_label, source=str(path))
+    return Dataset(path.name, {"train": Split({kind: values, "label": cells})}, labels, multi_label, source=str(path))
+
+
+def _kind(columns: list[str], kind: str | None, text: str | None, image: str | None) -> str:
+    """Decide whether the rows are texts or images."""
+    if kind not in (None, "text", "image"):
+        raise ZooValueError(f"kind must be 'text', 'image' or None, got {kind!r}")
+    if (text is not None and image is not None) or (kind == "text" and image) or (kind == "image" and text):
+        raise ZooValueError(f"a table is of texts or of images, got text={text!r}, image={image!r}, kind={kind!r}")
+    if kind or text or image:
+        return kind or ("text" if text else "image")
+    present = {name.strip().lower() for name in columns}
+    return "image" if present.isdisjoint(TEXT_NAMES) and not present.isdisjoint(IMAGE_NAMES) else "text"
 
 
 def _column(path: Path, columns: list[str], wanted: str | None, role: str, usual: Sequence[str]) -> str:
@@ -77,13 +103,21 @@ def _column(path: Path, columns: list[str], wanted: str | None, role: str, usual
     return found
 
 
-def _text(path: Path, row: Row, column: str) -> str:
+def _text(path: Path, row: Row, column: str, kind: str) -> str:
     value = row.values.get(column)
     if value is None or (isinstance(value, str) and not value.strip()):
-        raise ZooValueError(f"{path} {row.place} has no text in column {column!r}")
+        raise ZooValueError(f"{path} {row.place} has no {kind} in column {column!r}")
     if not isinstance(value, str):
-        raise ZooTypeError(f"{path} {row.place} column {column!r} must be text, got {value!r}")
+        wanted = "text" if kind == "text" else "the path of an image"
+        raise ZooTypeError(f"{path} {row.place} column {column!r} must be {wanted}, got {value!r}")
     return value
+
+
+def _file(path: Path, row: Row, value: str) -> str:
+    found = os.path.join(path.parent, value.strip())
+    if not os.path.isfile(found):
+        raise ZooFileError(f"{path} {row.place}: image {found} does not exist")
+    return found
 
 
 def _label(path: Path, row: Row, column: str) -> str | list[str]:

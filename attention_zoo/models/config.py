@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
-from attention_zoo.errors import ZooFileError, ZooValueError, unknown
+from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, unknown
 
 FORMAT = 1  # of config.json; raised when an older version could no longer read it
 # What turns logits into answers; the rest describes the network and lies under "network" in config.json.
@@ -86,6 +86,17 @@ def check_share(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ZooValueError(f"{name} must be at least 0 and under 1 (share), got {value!r}")
+
+
+def as_tuple(name: str, values: Any) -> tuple:
+    """Return a list of values as a tuple.
+
+    Raises:
+        ZooTypeError: if it is no list.
+    """
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise ZooTypeError(f"{name} must be a list, got {values!r}")
+    return tuple(values)
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ class Learning:
     """
 
     epochs: int = 10  # how often all data is seen
-    batch_size: int = 32  # texts a step
+    batch_size: int = 32  # examples a step
     learning_rate: Any = 1e-3  # largest rate, or a Keras schedule, which then is taken as it is
     schedule: str = "cosine"  # "cosine", "linear", "constant" or "inverse_sqrt": how the rate falls
     warmup: float = 0.05  # share of all steps during which the rate rises
@@ -43,6 +43,7 @@ class Learning:
     balance: float = 0.0  # power by which rare labels weigh more: 1 balances wholly, 0 not at all
     patience: int | None = None  # epochs without a better `monitor` before the end; None trains all epochs
     monitor: str = "val_loss"  # measure that early stopping watches
+    augment: Any = None  # what is done to inputs while training: what the family's batches take as `augment`
     calibrate: bool = True  # whether temperature or thresholds are set on the validation data at the end
     optimizer: Any = None  # a Keras optimizer or its name; None is AdamW with the choices above
     loss: Any = None  # a Keras loss on logits; None is cross-entropy with the choices above
@@ -67,7 +68,7 @@ class Learning:
 
     def __post_init__(self) -> None:
         whole_number("epochs", self.epochs, 1, "times all data is seen")
-        whole_number("batch_size", self.batch_size, 1, "texts a step")
+        whole_number("batch_size", self.batch_size, 1, "examples a step")
         check_share("warmup", self.warmup)
         check_share("smoothing", self.smoothing)
         for name in ("focus", "balance", "weight_decay"):

@@ -101,10 +101,8 @@ class Task(abc.ABC):
         return f"{type(self).__name__}({name}: {len(self.labels)} labels, {size})"
 
     def probes(self) -> list[dict[str, np.ndarray]]:
-        """Return two inputs of different batch and length, for comparisons of the model with its exports."""
-        from attention_zoo.export import text_probes
-
-        return text_probes(self.preprocessor)
+        """Return two inputs of different sizes, for comparisons of the model with its exports."""
+        return self.preprocessor.probes()
 
     def save(self, folder: str | os.PathLike, *, half: bool = False, **card: Any) -> Path:
         """Write the task into a folder that `load` reads on any backend: config, weights, preprocessor, card.

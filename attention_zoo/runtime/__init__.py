@@ -4,6 +4,6 @@ runner = attention_zoo.runtime.load("my_bundle")
 runner.predict(["book me a flight to rome"])
 """
 
-from attention_zoo.runtime.runner import Runner, load
+from attention_zoo.runtime.runner import Runner, load, preprocessor_class
 
-__all__ = ["Runner", "load"]
+__all__ = ["Runner", "load", "preprocessor_class"]

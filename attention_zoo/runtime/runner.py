@@ -1,28 +1,33 @@
-"""Load a bundle and answer texts with it."""
+"""Load a bundle and answer with it."""
 
+import importlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attention_zoo.answers import Answer, decide
-from attention_zoo.errors import ZooFileError, ZooValueError, need
+from attention_zoo.errors import ZooFileError, ZooValueError, need, unknown
 from attention_zoo.presets.card import inside, read_json, sha256
-from attention_zoo.text.strings import as_text, as_texts
 
 FORMAT = 1
 PREFIX = "attention."
+# What makes a family's arrays, imported when a bundle of it is loaded.
+PREPROCESSORS = {
+    "text_classifier": "attention_zoo.text:TextPreprocessor",
+    "image_classifier": "attention_zoo.vision:ImagePreprocessor",
+}
 KEYS = ("family", "labels", "multi_label", "thresholds", "temperature", "graphs", "inputs", "outputs", "files")
 
 
 class Runner:
-    """Answer texts with an exported model; made by `load`.
+    """Answer with an exported model; made by `load`.
 
     Attributes:
         labels: names of the labels, in the order of the logits.
-        preprocessor: the bundle's `TextPreprocessor`; `preprocessor.tokens(text)` are the tokens of the maps.
+        preprocessor: the bundle's; of texts, `preprocessor.tokens(text)` are the tokens of the maps.
         description: the contents of `bundle.json`.
     """
 
@@ -33,33 +38,32 @@ class Runner:
         self._session = session
         self._outputs = [entry.name for entry in session.get_outputs()]
 
-    def predict(
-        self, texts: str | bytes | Iterable[str | bytes], all_scores: bool = False, *, batch_size: int = 32
-    ) -> list[Answer]:
-        """Classify texts.
+    def predict(self, inputs: Any, all_scores: bool = False, *, batch_size: int = 32) -> list[Answer]:
+        """Classify inputs.
 
-        Texts of like length are run together, so that little is spent on padding; answers come in the texts' order.
+        Inputs of like size are run together, so that little is spent on padding; answers come in the inputs' order.
 
         Args:
-            texts: strings, or UTF-8 bytes; a single one is a list of one.
+            inputs: one or many of what the model reads: texts (strings, or UTF-8 bytes), or images (paths, bytes, PIL
+                images, arrays).
             all_scores: True also gives each label's probability.
-            batch_size: texts run at once, at least 1.
+            batch_size: inputs run at once, at least 1.
 
         Returns:
-            one `Answer` for each text.
+            one `Answer` for each input.
 
         Raises:
-            ZooValueError: if there is no text, a text is empty or not UTF-8, or `batch_size` is below 1.
-            ZooTypeError: if a text is no string.
+            ZooValueError: if there is no input, one is empty or damaged, or `batch_size` is below 1.
+            ZooTypeError: if an input is nothing that the model reads.
         """
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ZooValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
-        texts = as_texts(texts)
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        logits = np.empty((len(texts), len(self.labels)), np.float32)
+        inputs = self.preprocessor.items(inputs)
+        order = sorted(range(len(inputs)), key=lambda index: self.preprocessor.size(inputs[index]))
+        logits = np.empty((len(inputs), len(self.labels)), np.float32)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            logits[chosen] = self.run(self.preprocessor([texts[index] for index in chosen]), ["output"])["output"]
+            logits[chosen] = self.run(self.preprocessor([inputs[index] for index in chosen]), ["output"])["output"]
         return decide(
             logits,
             self.labels,
@@ -69,24 +73,28 @@ class Runner:
             all_scores=all_scores,
         )
 
-    def attention(self, text: str | bytes) -> dict[str, np.ndarray]:
-        """Return the attention maps of one text.
+    def attention(self, one: Any) -> dict[str, np.ndarray]:
+        """Return the attention maps of one input.
 
         Args:
-            text: one string, or UTF-8 bytes.
+            one: a text, or an image.
 
         Returns:
-            by site, the map [head, query, key] or [hop, key], padding included (its weights are 0); the position of a
-            token in a map is the `index` of `preprocessor.tokens(text)`.
+            by site, the map without its batch axis: [head, query, key] or [hop, key] over tokens, padding included (its
+            weights are 0; the position of a token is the `index` of `preprocessor.tokens(text)`), or over the places
+            of an image; or the weights of a gate.
 
         Raises:
-            ZooValueError: if the bundle was exported without attention, or the text is empty or not UTF-8.
-            ZooTypeError: if the text is no string.
+            ZooValueError: if the bundle was exported without attention, or the input is empty, damaged or several.
+            ZooTypeError: if it is nothing that the model reads.
         """
         names = [name for name in self._outputs if name.startswith(PREFIX)]
         if not names:
             raise ZooValueError("this bundle was exported without attention maps; export it with attention=True")
-        maps = self.run(self.preprocessor([as_text(text, "text")]), names)
+        inputs = self.preprocessor.items(one)
+        if len(inputs) != 1:
+            raise ZooValueError(f"attention wants one input, got {len(inputs)}")
+        maps = self.run(self.preprocessor(inputs), names)
         return {name.removeprefix(PREFIX): array[0] for name, array in maps.items()}
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str] | None = None) -> dict[str, np.ndarray]:
@@ -120,10 +128,23 @@ def load(folder: str | os.PathLike, *, threads: int | None = None) -> Runner:
         raise ZooFileError(f"{str(folder)!r} is no bundle: it has no bundle.json")
     description = read_json(folder / "bundle.json")
     _check(folder, description)
-    from attention_zoo.text import TextPreprocessor
+    preprocessor = preprocessor_class(description["family"]).load(folder / "preprocessor")
+    return Runner(description, preprocessor, _session(inside(folder, description["graphs"]["onnx"]), threads))
 
-    session = _session(inside(folder, description["graphs"]["onnx"]), threads)
-    return Runner(description, TextPreprocessor.load(folder / "preprocessor"), session)
+
+def preprocessor_class(family: str) -> Any:
+    """Return the class that makes a family's arrays out of raw inputs; it needs no Keras.
+
+    Args:
+        family: its name.
+
+    Raises:
+        ZooValueError: if no family has this name.
+    """
+    if family not in PREPROCESSORS:
+        raise unknown("family", family, PREPROCESSORS)
+    module, name = PREPROCESSORS[family].split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _check(folder: Path, description: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ PAD_ID, UNKNOWN_ID, MASK_ID = 0, 1, 2
 LAYOUTS = ("flat", "sentences")
 WORDS_MULTIPLE, SENTENCES_MULTIPLE = 8, 4
 SMALLEST_VOCABULARY = 16
+PROBE_TOKENS, PROBE_SENTENCES = 45, 5  # odd, so that no size is a multiple of anything; less where less is kept
 
 
 class _Part(NamedTuple):
@@ -65,6 +66,10 @@ class TextPreprocessor:
     Raises:
         ZooValueError: if an argument is out of range or unknown.
     """
+
+    noun, example = "text", "a text"  # what one input is called, and one as it stands on a command line
+    items = staticmethod(as_texts)  # checks what a user gave, and returns it as a sequence
+    size = staticmethod(len)  # inputs of like size are run together
 
     def __init__(
         self,
@@ -129,6 +134,12 @@ class TextPreprocessor:
         names = ("kind", "max_length", "layout", "max_sentences")
         return {"format": files.FORMAT, **{name: getattr(self, name) for name in names}}
 
+    @property
+    def usage(self) -> str:
+        """What the arrays are, for a person who has to make them by other means."""
+        axes = "[batch, sentences, tokens]" if self.layout == "sentences" else "[batch, tokens]"
+        return f"`token_ids`: int32 {axes}, from `preprocessor/tokenizer.json`, padded with 0"
+
     def __call__(self, texts: str | bytes | Iterable[str | bytes]) -> dict[str, np.ndarray]:
         """Encode texts; one that is too long is cut, and this is said once (`UserWarning`).
 
@@ -173,6 +184,30 @@ class TextPreprocessor:
             (row * width + column, span) for row, part in enumerate(parts) for column, span in enumerate(part.spans)
         )
         return _as_tokens(text, places)
+
+    def probes(self) -> list[dict[str, np.ndarray]]:
+        """Return two batches of different size and length: numbers from the whole vocabulary (seed 0), padded.
+
+        Raises:
+            ZooValueError: if one token or one sentence is kept at most, so that no second length exists.
+        """
+        sizes = [min(self.max_length, PROBE_TOKENS)]
+        if self.layout == "sentences":
+            sizes.insert(0, min(self.max_sentences, PROBE_SENTENCES))
+        if min(sizes) < 2:
+            raise ZooValueError(
+                f"the preprocessor must keep at least 2 tokens (and sentences) for an export, got {sizes}"
+            )
+        generator = np.random.default_rng(0)
+        probes = []
+        for batch, part in ((2, 2), (3, 1)):
+            shape = [batch, *(size // part for size in sizes)]
+            ids = generator.integers(1, self.vocabulary_size, shape, dtype=np.int32)
+            ids[-1, ..., shape[-1] // 2 + 1 :] = PAD_ID
+            if len(shape) == 3:
+                ids[-1, shape[1] // 2 + 1 :] = PAD_ID
+            probes.append({"token_ids": ids})
+        return probes
 
     def save(self, folder: str | Path) -> None:
         """Write `tokenizer.json` and `preprocessor.json` into a folder, which is made.

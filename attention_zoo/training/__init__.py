@@ -1,11 +1,13 @@
 """Training: data in batches, losses, schedules, callbacks, metrics, and a fit that survives a kill."""
 
+from attention_zoo.training.augmentation import AUGMENTATIONS, augmentation
 from attention_zoo.training.averaging import AveragedValidation, averaged
 from attention_zoo.training.callbacks import EarlyStopping, EpochSeed, Judge, StopOnNan, TrainingDiverged
 from attention_zoo.training.checkpoint import Checkpoint
 from attention_zoo.training.data import Batches
 from attention_zoo.training.fit import fit
 from attention_zoo.training.folds import cross_validate, fold_indices
+from attention_zoo.training.images import ImageBatches
 from attention_zoo.training.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -14,11 +16,13 @@ from attention_zoo.training.losses import (
     positive_weights,
 )
 from attention_zoo.training.optimizers import adamw, precision
+from attention_zoo.training.ordered import OrderedBatches
 from attention_zoo.training.reports import EpochLines, EpochLog
 from attention_zoo.training.schedules import schedule
 from attention_zoo.training.seeds import set_seeds
 
 __all__ = [
+    "AUGMENTATIONS",
     "AveragedValidation",
     "Batches",
     "BinaryCrossEntropy",
@@ -29,10 +33,13 @@ __all__ = [
     "EpochLines",
     "EpochLog",
     "EpochSeed",
+    "ImageBatches",
     "Judge",
+    "OrderedBatches",
     "StopOnNan",
     "TrainingDiverged",
     "adamw",
+    "augmentation",
     "averaged",
     "balanced_weights",
     "cross_validate",

@@ -8,7 +8,7 @@ import numpy as np
 
 from attention_zoo.errors import ZooError, ZooTypeError, ZooValueError
 from attention_zoo.training.averaging import averaged
-from attention_zoo.training.data import Batches
+from attention_zoo.training.ordered import OrderedBatches
 from attention_zoo.training.seeds import check_seed, derive, reseed
 
 EPOCH = 3
@@ -144,9 +144,9 @@ class Judge(keras.callbacks.Callback):
         ZooValueError: if they are shuffled or have no targets.
     """
 
-    def __init__(self, batches: Batches, judge: Callable[[np.ndarray, np.ndarray], dict[str, float]]):
+    def __init__(self, batches: OrderedBatches, judge: Callable[[np.ndarray, np.ndarray], dict[str, float]]):
         super().__init__()
-        if not isinstance(batches, Batches):
+        if not isinstance(batches, OrderedBatches):
             raise ZooTypeError(f"batches must be attention_zoo's Batches, got {type(batches).__name__}")
         if batches.shuffle or batches.targets is None:
             raise ZooValueError("batches must have targets and shuffle=False to be judged")

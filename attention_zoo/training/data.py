@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 
 from attention_zoo.errors import ZooTypeError, ZooValueError
-from attention_zoo.training.seeds import check_seed, derive
-
-ORDER, AUGMENT = 1, 2
+from attention_zoo.training.ordered import ORDER, OrderedBatches
 
 
 def pad(rows: Sequence[np.ndarray], shape: Sequence[int], padding: float = 0) -> np.ndarray:
@@ -25,7 +22,7 @@ def pad(rows: Sequence[np.ndarray], shape: Sequence[int], padding: float = 0) ->
     return batch
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(OrderedBatches):
     """Cut encoded rows into padded batches for `fit`, `evaluate` and `predict`.
 
     Shuffled: rows are mixed by (seed, epoch), sorted by length within pools, cut, and the batches are mixed; what does
@@ -74,29 +71,17 @@ class Batches(keras.utils.PyDataset):
         augment: Callable | None = None,
         padding: int = 0,
     ):
-        super().__init__()
-        for name, value in {"batch_size": batch_size, "multiple": multiple, "pool": pool}.items():
+        super().__init__(len(rows), targets, weights, batch_size=batch_size, seed=seed, shuffle=shuffle)
+        for name, value in {"multiple": multiple, "pool": pool}.items():
             if value < 1:
                 raise ZooValueError(f"{name} must be at least 1, got {value}")
         if augment is not None and not callable(augment):
             raise ZooTypeError(f"augment must be a function of (rows, generator), got {type(augment).__name__}")
         self.rows = [np.asarray(row) for row in rows]
-        self.targets = None if targets is None else np.asarray(targets)
-        self.weights = None if weights is None else np.asarray(weights, dtype="float32")
-        self.batch_size, self.pool, self.shuffle, self.padding = batch_size, pool, shuffle, padding
-        self.seed, self.augment, self.epoch = check_seed(seed), augment, 0
-        self._check()
-        self._plan_shapes(multiple, longest)
-        self._order: tuple[int, list[np.ndarray]] | None = None
-
-    def _check(self) -> None:
-        if not self.rows:
-            raise ZooValueError("rows must hold at least one row, got none")
         if len({row.ndim for row in self.rows}) != 1 or self.rows[0].ndim < 1:
             raise ZooValueError("rows must be arrays of one and the same rank, at least 1")
-        for name, column in {"targets": self.targets, "weights": self.weights}.items():
-            if column is not None and len(column) != len(self.rows):
-                raise ZooValueError(f"{name} must have one entry per row ({len(self.rows)}), got {len(column)}")
+        self.pool, self.padding, self.augment = pool, padding, augment
+        self._plan_shapes(multiple, longest)
 
     def _plan_shapes(self, multiple: int, longest: int | None) -> None:
         lengths = np.array([row.shape[-1] for row in self.rows])
@@ -109,14 +94,6 @@ class Batches(keras.utils.PyDataset):
             rounded[:] = rounded.max()
         self.lengths, self._rounded = lengths, rounded
         self._front = tuple(np.max([row.shape[:-1] for row in self.rows], axis=0)) if self.rows[0].ndim > 1 else ()
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    @property
-    def num_batches(self) -> int:
-        """Batches of one epoch."""
-        return len(self)
 
     def _cut(self, numbers: np.ndarray, pool: int) -> list[np.ndarray]:
         """Sort by length within pools and cut into batches; `sorted` is stable, so ties keep their order."""
@@ -150,14 +127,12 @@ class Batches(keras.utils.PyDataset):
         return batches
 
     def __getitem__(self, index: int) -> tuple:
-        epoch, order = self.epoch, self._order
-        if order is None or order[0] != epoch:
-            order = self._order = (epoch, self.order(epoch))
-        numbers = order[1][index]
+        epoch = self.epoch
+        numbers = self.numbers(epoch, index)
         rows = [self.rows[number] for number in numbers]
         shape = (*self._front, self._width(numbers))
         if self.augment is not None:
-            rows = self._augmented(rows, np.random.default_rng([derive(self.seed, AUGMENT, epoch), index]))
+            rows = self._augmented(rows, self.generator(epoch, index))
         inputs = pad(rows, shape, self.padding)
         columns = [column[numbers] for column in (self.targets, self.weights) if column is not None]
         return (inputs, *columns)
@@ -168,22 +143,3 @@ class Batches(keras.utils.PyDataset):
         if len(changed) != len(rows) or not all(fits):
             raise ZooValueError("augment must return as many rows as it was given, none of them longer")
         return changed
-
-    def restore(self, outputs: np.ndarray) -> np.ndarray:
-        """Put what `predict` returned into the order of `rows`.
-
-        Raises:
-            ZooValueError: if the batches are shuffled, or the outputs are not one per row.
-        """
-        outputs = np.asarray(outputs)
-        if self.shuffle:
-            raise ZooValueError("shuffle must be False to put outputs back in order, got True")
-        if len(outputs) != len(self.rows):
-            raise ZooValueError(f"outputs must have one entry per row ({len(self.rows)}), got {len(outputs)}")
-        ordered = np.empty_like(outputs)
-        ordered[np.concatenate(self.order(0))] = outputs
-        return ordered
-
-    def on_epoch_end(self) -> None:
-        """Go to the next epoch's order; called by Keras."""
-        self.epoch += 1

@@ -9,6 +9,7 @@ from attention_zoo.errors import ZooValueError
 from attention_zoo.training.averaging import AveragedValidation
 from attention_zoo.training.callbacks import EpochSeed, StopOnNan
 from attention_zoo.training.checkpoint import Checkpoint
+from attention_zoo.training.images import ImageBatches
 from attention_zoo.training.reports import EpochLines
 
 COMPILING = ("jit_compile", "run_eagerly", "steps_per_execution")
@@ -28,7 +29,8 @@ def _inputs(train) -> dict:
     """Spread (x, y) and (x, y, sample weights) over Keras's arguments."""
     if isinstance(train, tuple) and 1 <= len(train) <= 3:
         return dict(zip(("x", "y", "sample_weight"), train))
-    return {"x": train}
+    # These are shuffled already, and can only be made ahead while they are asked for in order.
+    return {"x": train, "shuffle": False} if isinstance(train, ImageBatches) else {"x": train}
 
 
 def fit(

@@ -1,4 +1,4 @@
-"""Pictures of attention and of training: `Explanation`, heat maps, one-file HTML pages, curves, the terminal."""
+"""Pictures of attention and of training: explanations, heat maps and overlays, HTML pages, curves, the terminal."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -8,12 +8,21 @@ if TYPE_CHECKING:
     from attention_zoo.visualise.explanation import Explanation
     from attention_zoo.visualise.heatmap import map_grid, token_strip
     from attention_zoo.visualise.html import page
+    from attention_zoo.visualise.image_explanation import ImageExplanation
+    from attention_zoo.visualise.overlay import Panel, heat_overlay, overlay_sheet
+    from attention_zoo.visualise.rollout import attention_rollout, grid_of
     from attention_zoo.visualise.terminal import render
 
 _HOMES = {
     "Explanation": "explanation",
+    "ImageExplanation": "image_explanation",
+    "Panel": "overlay",
+    "attention_rollout": "rollout",
     "confusion_matrix": "curves",
+    "grid_of": "rollout",
+    "heat_overlay": "overlay",
     "map_grid": "heatmap",
+    "overlay_sheet": "overlay",
     "page": "html",
     "render": "terminal",
     "roc_curve": "curves",
@@ -22,8 +31,14 @@ _HOMES = {
 }
 __all__ = [
     "Explanation",
+    "ImageExplanation",
+    "Panel",
+    "attention_rollout",
     "confusion_matrix",
+    "grid_of",
+    "heat_overlay",
     "map_grid",
+    "overlay_sheet",
     "page",
     "render",
     "roc_curve",

@@ -71,10 +71,10 @@ class Explanation:
                 {"text": token.text, "start": int(token.start), "end": int(token.end), "index": int(token.index)}
                 for token in self.tokens
             ],
-            "answer": {name: _plain(value) for name, value in asdict(self.answer).items()},
-            "weights": _plain(self.weights),
-            "effects": {label: _plain(value) for label, value in self.effects.items()},
-            "attention": {site: _plain(value) for site, value in self.attention.items()},
+            "answer": {name: plain(value) for name, value in asdict(self.answer).items()},
+            "weights": plain(self.weights),
+            "effects": {label: plain(value) for label, value in self.effects.items()},
+            "attention": {site: plain(value) for site, value in self.attention.items()},
         }
 
     def save(self, path: str | os.PathLike) -> Path:
@@ -135,13 +135,14 @@ def as_maps(value: object, name: str = "maps") -> np.ndarray:
     return array.reshape(-1, *array.shape[-2:])
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return arrays, tuples and NumPy's numbers as what JSON knows, with 6 digits."""
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float | np.floating):
         return float(f"{float(value):.6g}")
     return value.item() if isinstance(value, np.generic) else value

@@ -102,7 +102,7 @@ def add_warning(sheet: Sheet, y: float, text: str) -> None:
 
 def add_strip(sheet: Sheet, y: float, strip: Strip, parts: Sequence[Segment]) -> float:
     """Draw one strip with its title and legend; return where the next may begin."""
-    sheet.label(MARGIN, y, _fitting(sheet, strip.title, 15, WIDTH - 2 * MARGIN - 300), 15)
+    sheet.label(MARGIN, y, sheet.fitting(strip.title, 15, WIDTH - 2 * MARGIN - 300), 15)
     if not strip.values.size:
         sheet.label(MARGIN, y + 30, "There is no token to colour: the model read nothing of this text.", 13, MUTED)
         return y + 66
@@ -168,11 +168,3 @@ def _legend(sheet: Sheet, y: float, strip: Strip) -> None:
 
 def _brief(text: str, length: int = 24) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _fitting(sheet: Sheet, text: str, size: float, width: float) -> str:
-    if sheet.fonts.measure(text, size) <= width:
-        return text
-    while len(text) > 1 and sheet.fonts.measure(text + "…", size) > width:
-        text = text[:-1]
-    return text + "…"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attention_zoo.data import Dataset, Split, hold_out, k_folds
-from attention_zoo.errors import ZooValueError
+from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 
 pytestmark = pytest.mark.once
 
@@ -116,3 +116,56 @@ def test_the_fingerprint_notices_every_change():
     }
     assert len(prints) == 6
     assert fingerprint(["a b", "c"], ["x", "y"]) in prints
+
+
+def images(count, labels=2):
+    pixels = np.arange(count * 12, dtype=np.uint8).reshape(count, 3, 4)
+    return Split({"image": pixels, "label": [str(row % labels) for row in range(count)]})
+
+
+def test_an_array_column_stays_one_array_in_every_part_of_a_split():
+    split = images(20)
+    whole = split["image"]
+    assert isinstance(whole, np.ndarray)
+    assert np.shares_memory(split.rows(range(3, 9))["image"], whole)
+    assert np.array_equal(split.rows(range(3, 9))["image"], whole[3:9])
+    assert np.array_equal(split.rows([7, 2, 2])["image"], whole[[7, 2, 2]])
+    assert np.array_equal(split.rows([-1])["image"], whole[[-1]])
+    assert split.rows([])["image"].shape == (0, 3, 4)
+    with pytest.raises(IndexError):
+        split.rows([18, 19, 20])
+    taken = split.take(5, seed=1)
+    assert taken["image"].shape == (5, 3, 4) and len(taken["label"]) == 5
+    rest, held = hold_out(split, 0.2, seed=0)
+    joined = np.concatenate([rest["image"], held["image"]])
+    assert np.array_equal(np.sort(joined.reshape(20, -1)[:, 0]), np.sort(whole.reshape(20, -1)[:, 0]))
+    for train, part in k_folds(split, 4):
+        assert len(train["image"]) == 15 and len(part["image"]) == 5
+        for row, label in zip(part["image"], part["label"]):
+            assert split["label"][int(np.flatnonzero((whole == row).all(axis=(1, 2)))[0])] == label
+
+
+def test_what_a_model_reads_is_named_by_its_column():
+    assert Dataset("d", {"train": images(4)}, ()).raw == "image"
+    assert Dataset("d", {"train": split_of({"a": 2})}, ()).raw == "text"
+    with pytest.raises(ZooValueError, match="must have a column 'image' or 'text', got label"):
+        _ = Dataset("d", {"train": Split({"label": ["a"]})}, ()).sha256
+
+
+def test_the_fingerprint_of_images_is_that_of_their_content(tmp_path):
+    def of(images, labels=("a", "b")):
+        return Dataset("d", {"train": Split({"image": images, "label": labels})}, ()).sha256
+
+    pixels = images(2)["image"]
+    assert of(pixels) == of(list(pixels)) == of([np.asfortranarray(each) for each in pixels])
+    assert (
+        len({of(pixels), of(pixels[::-1]), of(pixels, ("b", "a")), of(pixels.reshape(2, 4, 3)), of(pixels[:, :2])}) == 5
+    )
+    for name, content in (("1.png", b"one"), ("2.png", b"two"), ("3.png", b"one")):
+        (tmp_path / name).write_bytes(content)
+    paths = [str(tmp_path / name) for name in ("1.png", "2.png")]
+    assert of(paths) == of([b"one", b"two"]) == of([tmp_path / "3.png", paths[1]]) != of([b"one", b"one"])
+    with pytest.raises(ZooFileError, match=r"none\.png cannot be read"):
+        of([str(tmp_path / "none.png"), paths[0]])
+    with pytest.raises(ZooTypeError, match=r"image\[1\] must be an array, bytes or a path, got int"):
+        of([paths[0], 3])

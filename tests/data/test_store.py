@@ -31,7 +31,7 @@ def toy(site, monkeypatch):
         "toy", {"train": data.Split({"text": ["fine  film", "dull film"], "label": ["good", "bad"]})}, ()
     )
     real_set = RealSet(
-        name="toy", files={"train": "train"}, columns=("label", "text"), remote=(remote,), convert=rows_of,
+        name="toy", form=packed.Tables({"train": "train"}, ("label", "text"), rows_of), remote=(remote,),
         sha256=known.sha256, licence="CC0", permissive=True, source=site.address, citation="nobody",
     )  # fmt: skip
     monkeypatch.setitem(registry.REAL_SETS, "toy", real_set)
@@ -55,7 +55,7 @@ def test_the_published_files_are_not_kept(toy):
 def test_the_users_folder_comes_first(toy, site, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTENTION_ZOO_DATA", str(tmp_path))
     (tmp_path / "toy").mkdir()
-    packed.write(tmp_path / "toy" / "train.tsv.gz", toy.columns, [("good", "fine  film"), ("bad", "dull film")])
+    packed.write(tmp_path / "toy" / "train.tsv.gz", toy.form.columns, [("good", "fine  film"), ("bad", "dull film")])
     assert len(data.load("toy")["train"]) == 2
     assert site.requests == []
 
@@ -82,7 +82,7 @@ def test_a_users_folder_with_a_part_of_the_set_names_what_is_missing(toy, tmp_pa
 def test_changed_texts_are_noticed(toy, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTENTION_ZOO_DATA", str(tmp_path))
     (tmp_path / "toy").mkdir()
-    packed.write(tmp_path / "toy" / "train.tsv.gz", toy.columns, [("good", "fine film"), ("bad", "dull film")])
+    packed.write(tmp_path / "toy" / "train.tsv.gz", toy.form.columns, [("good", "fine film"), ("bad", "dull film")])
     with pytest.raises(ZooFileError, match=f"must be {toy.sha256}, got"):
         data.load("toy")
 
@@ -133,7 +133,9 @@ def test_a_conversion_that_fails_leaves_no_set_behind(toy, monkeypatch):
     def broken(files):
         return {"train": [("good", "fine film"), None]}
 
-    monkeypatch.setitem(registry.REAL_SETS, "toy", dataclasses.replace(toy, convert=broken))
+    monkeypatch.setitem(
+        registry.REAL_SETS, "toy", dataclasses.replace(toy, form=dataclasses.replace(toy.form, convert=broken))
+    )
     with pytest.raises(TypeError):
         data.load("toy")
     assert sorted(os.listdir(store.cache_folder())) == ["downloads"]
@@ -152,16 +154,52 @@ def test_an_unknown_set_names_the_nearest():
 
 
 def test_a_set_without_a_sample_names_those_that_have_one():
-    with pytest.raises(ZooValueError, match="sample=True works for clinc150, goemotions; no sample of imdb"):
+    with pytest.raises(
+        ZooValueError, match="sample=True works for clinc150, goemotions, fashion_mnist; no sample of imdb"
+    ):
         data.load("imdb", sample=True)
 
 
 def test_every_published_file_is_https_with_a_sum():
-    assert data.names() == ["clinc150", "goemotions", "imdb", "sst2", "reuters_r8"]
-    for real_set in registry.REAL_SETS.values():
+    assert data.names("text") == ["clinc150", "goemotions", "imdb", "sst2", "reuters_r8"]
+    assert data.names("image") == ["fashion_mnist", "cifar10", "cifar10_webp"]
+    assert data.names() == data.names("text") + data.names("image")
+    for name, real_set in registry.REAL_SETS.items():
+        assert real_set.remote or name == "cifar10_webp"
         for remote in real_set.remote:
             assert remote.url.startswith("https://")
-            assert len(bytes.fromhex(remote.sha256)) == len(bytes.fromhex(real_set.sha256)) == 32
+        sums = [*(remote.sha256 for remote in real_set.remote), *getattr(real_set.form, "sums", {}).values()]
+        assert all(len(bytes.fromhex(each)) == 32 for each in sums)
+        assert real_set.sha256 is not None or real_set.form.sums
+        assert len(bytes.fromhex(real_set.sha256 or "00" * 32)) == 32
+
+
+def test_the_known_sums_of_the_published_sets_stay_as_they_are():
+    known = {name: (real_set.sha256 or "none")[:8] for name, real_set in registry.REAL_SETS.items()}
+    assert known == {
+        "clinc150": "8c80b69d",
+        "goemotions": "8651fc63",
+        "imdb": "3314ec26",
+        "sst2": "80ee7121",
+        "reuters_r8": "868f82d4",
+        "fashion_mnist": "88d94b05",
+        "cifar10": "none",
+        "cifar10_webp": "70cedc83",
+    }
+
+
+def test_the_sum_of_texts_is_what_it_was():
+    split = data.Split({"text": ["a b", "ä"], "label": ["x", "y"]})
+    tagged = data.Split({"text": ["c"], "label": [["x", "y"]]})
+    written = "train\na b\x1fä\nx\x1fy\ntest\nc\nx\x1ey\n"
+    dataset = data.Dataset("d", {"train": split, "test": tagged}, ())
+    assert dataset.sha256 == hashlib.sha256(written.encode()).hexdigest()
+
+
+def test_a_set_that_nobody_publishes_says_where_to_put_it(toy, monkeypatch):
+    monkeypatch.setitem(registry.REAL_SETS, "toy", dataclasses.replace(toy, remote=()))
+    with pytest.raises(ZooFileError, match=r"toy cannot be downloaded: put it into .* ATTENTION_ZOO_DATA"):
+        data.load("toy")
 
 
 def test_clinc150_is_read_as_published(tmp_path):

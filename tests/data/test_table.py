@@ -156,3 +156,57 @@ def test_a_missing_file_a_folder_and_a_damaged_archive_are_errors(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\n" * 99)[:-9])
     with pytest.raises(ZooFileError, match="is damaged"):
         read_table(tmp_path / "a.csv.gz")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Put files that are called images beside the table; a table does not open them."""
+    (tmp_path / "in").mkdir()
+    for name in ("1.png", "2.png", "in/3.png"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def test_a_table_of_images_gives_paths_from_its_own_folder(table, pictures):
+    dataset = read_table(table("a.csv", f"filename,label\n 1.png,cat\nin/3.png,dog\n{pictures / '2.png'},cat\n"))
+    assert dataset["train"]["image"] == [str(pictures / name) for name in ("1.png", "in/3.png", "2.png")]
+    assert dataset["train"]["label"] == ["cat", "dog", "cat"]
+    assert dataset.raw == "image" and dataset.fields == ("image", "label")
+
+
+def test_a_table_with_both_is_of_texts_unless_images_are_asked_for(table, pictures):
+    path = table(
+        "a.jsonl", '{"file": "1.png", "title": "x", "y": ["a", "b"]}\n{"file": "2.png", "title": "z", "y": []}'
+    )
+    assert read_table(path)["train"]["text"] == ["x", "z"]
+    for asked in ({"kind": "image"}, {"image": "file"}):
+        dataset = read_table(path, **asked)
+        assert dataset["train"]["image"][1] == str(pictures / "2.png")
+        assert dataset.multi_label and dataset["train"]["label"] == [["a", "b"], []]
+
+
+BAD_IMAGES = {
+    "missing": ("file,label\n1.png,a\nnone.png,b\n", {}, ZooFileError, r"line 3: image .*none\.png does not exist"),
+    "blank": ("file,label\n1.png,a\n ,b\n", {}, ZooValueError, "line 3 has no image in column 'file'"),
+    "no column": (
+        "foo,label\n1.png,a\n",
+        {"kind": "image"},
+        ZooValueError,
+        "no column with a usual name for the image",
+    ),
+    "unknown": ("file,label\n1.png,a\n", {"image": "fle"}, ZooValueError, "image column 'fle' is not in"),
+    "both": ("file,text,label\n1.png,a,b\n", {"image": "file", "text": "text"}, ZooValueError, "of texts or of images"),
+    "kind": ("file,label\n1.png,a\n", {"kind": "images"}, ZooValueError, "kind must be 'text', 'image' or None"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_a_bad_table_of_images_says_what_is_wrong(table, pictures, case):
+    content, arguments, error, message = BAD_IMAGES[case]
+    with pytest.raises(error, match=message):
+        read_table(table("a.csv", content), **arguments)
+
+
+def test_an_image_must_be_a_path(table, pictures):
+    with pytest.raises(ZooTypeError, match="line 1 column 'file' must be the path of an image, got 3"):
+        read_table(table("a.jsonl", '{"file": 3, "label": "a"}'))

@@ -12,7 +12,7 @@ import pytest
 
 from attention_zoo import runtime
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
-from attention_zoo.export import bundle, text_probes
+from attention_zoo.export import bundle
 from attention_zoo.presets.card import Card
 from attention_zoo.text import TextPreprocessor
 
@@ -123,7 +123,7 @@ def test_a_task_without_a_setting_is_refused(task, ready_graphs, tmp_path):
 @pytest.mark.parametrize("layout", ["flat", "sentences"])
 def test_text_probes_differ_in_every_axis_and_hold_padding(layout):
     preprocessor = TextPreprocessor.train(TEXTS, vocabulary_size=40, layout=layout, max_length=10)
-    short, whole = (probe["token_ids"] for probe in text_probes(preprocessor))
+    short, whole = (probe["token_ids"] for probe in preprocessor.probes())
     assert all(small != large for small, large in zip(short.shape, whole.shape, strict=True))
     assert whole.shape[-1] <= 10
     for ids in (short, whole):
@@ -135,7 +135,7 @@ def test_text_probes_differ_in_every_axis_and_hold_padding(layout):
 def test_a_preprocessor_of_one_token_has_no_second_length():
     preprocessor = TextPreprocessor.train(TEXTS, vocabulary_size=40, max_length=1)
     with pytest.raises(ZooValueError, match="at least 2 tokens"):
-        text_probes(preprocessor)
+        preprocessor.probes()
 
 
 @pytest.mark.costly

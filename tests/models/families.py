@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attention_zoo import data
+from attention_zoo.models.image_classifier import ImageClassifier
 from attention_zoo.models.text_classifier import TextClassifier
 
 SIZES = {"width": 16, "heads": 2, "units": 8, "filters": 8, "feed_forward": 16, "max_length": 8}
@@ -20,6 +21,7 @@ class Family:
         examples: makes (raw inputs, truths) to train on.
         sites: attention maps that `explain` gives.
         learning: options of `fit`.
+        reads: what one input is called.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Family:
     examples: Callable[[], tuple[list, list]]
     sites: tuple[str, ...]
     learning: dict[str, Any] = field(default_factory=dict)
+    reads: str = "text"
 
 
 def intents():
@@ -50,6 +53,23 @@ def tagged():
     return texts, [[label, names[0]] if label == names[1] else [] if label == names[2] else [label] for label in labels]
 
 
+def clothes():
+    """Return small real pictures of four kinds of clothing."""
+    split = data.load("fashion_mnist", sample=True)["train"]
+    wanted = sorted(set(split["label"]))[:4]
+    part = split.rows(row for row, label in enumerate(split["label"]) if label in wanted).take(120)
+    return list(part["image"]), part["label"]
+
+
+def tagged_clothes():
+    """Return pictures with a list of labels each, some empty."""
+    images, labels = clothes()
+    names = sorted(set(labels))
+    return images, [
+        [label, names[0]] if label == names[1] else [] if label == names[2] else [label] for label in labels
+    ]
+
+
 def text(name, examples, sites, **config):
     """Make the line of a text classifier."""
 
@@ -59,9 +79,40 @@ def text(name, examples, sites, **config):
     return Family(name, new, examples, sites, {"epochs": 3, "batch_size": 16, "learning_rate": 2e-2})
 
 
+PICTURES = {"height": 14, "width": 14, "channels": 1, "widths": (8, 16), "strides": (1, 2), "head_dropout": 0.0}
+
+
+def image(name, examples, sites, **config):
+    """Make the line of an image classifier."""
+
+    def new(**changes):
+        return ImageClassifier.new(**{**PICTURES, **config, **changes})
+
+    learning = {"epochs": 4, "batch_size": 16, "learning_rate": 1e-2, "augment": "flip"}
+    return Family(name, new, examples, sites, learning, "image")
+
+
 FAMILIES = [
     text("transformer", intents, ("encoder_1.attention", "pooling"), network="transformer", depth=1),
     text("convolutional", tagged, ("pooling",), network="convolutional", max_pooling=True, skip=True),
     text("recurrent", intents, ("pooling",), network="recurrent", pooling="structured_self_attention"),
     text("hierarchical", documents, ("word_pooling", "sentence_pooling"), network="hierarchical", max_sentences=4),
+    image(
+        "image_hybrid",
+        clothes,
+        ("stage_2_block_1.attention", "pooling"),
+        network="hybrid",
+        blocks=("basic", "attention"),
+        depths=(1, 1),
+        heads=2,
+    ),
+    image(
+        "image_resnet",
+        tagged_clothes,
+        ("pooling",),
+        network="resnet",
+        blocks="basic",
+        depths=(1, 1),
+        attention="eca",
+    ),
 ]

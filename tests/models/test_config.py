@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from attention_zoo import catalogue
 from attention_zoo.errors import ZooError, ZooFileError, ZooValueError
-from attention_zoo.layers import named
 from attention_zoo.models.text_classifier import NETWORKS, TextClassifierConfig
 from attention_zoo.presets import shelf
+from attention_zoo.runtime.runner import PREPROCESSORS, preprocessor_class
 
 pytestmark = pytest.mark.once
 
@@ -76,8 +77,15 @@ def test_a_config_of_another_family_or_format_is_refused():
 
 
 @pytest.mark.parametrize("name", sorted(shelf.architectures()))
-def test_every_architecture_of_the_catalogue_is_a_config(name):
+def test_every_architecture_of_the_catalogue_can_be_loaded(name):
     row = shelf.architectures()[name]
-    config = TextClassifierConfig.of(**row["config"])
-    assert "pool" in named.info(config.pooling).roles
-    assert not config.depth or "self" in named.info(config.attention).roles
+    task = catalogue.load(name, labels=["a", "b"])
+    assert task.config.family == row["family"]
+    assert catalogue.architecture(name).attention
+
+
+def test_every_family_says_what_its_bundles_read():
+    assert set(PREPROCESSORS) == set(catalogue.FAMILIES)
+    for family in catalogue.FAMILIES:
+        reader = preprocessor_class(family)
+        assert reader.noun and reader.example

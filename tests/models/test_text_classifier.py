@@ -10,9 +10,9 @@ import pytest
 
 from attention_zoo import data
 from attention_zoo.errors import ZooError, ZooFileError, ZooTypeError, ZooValueError
+from attention_zoo.models.classifier.examples import read_examples
 from attention_zoo.models.task import arrays
 from attention_zoo.models.text_classifier import TextClassifier
-from attention_zoo.models.text_classifier.examples import read_examples
 from attention_zoo.training import Batches
 
 TEXTS = ["red apple and pear", "green pear", "fast car on road", "slow car", "red pear", "road and car"] * 2
@@ -66,8 +66,8 @@ def test_texts_come_as_lists_arrays_splits_datasets_and_tables(tmp_path):
     split = data.Split({"text": TEXTS, "label": LABELS})
     dataset = data.Dataset("mine", {"train": split}, ("car", "fruit"))
     for given in [(TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), split, dataset, *tables(tmp_path)]:
-        found = read_examples(given)
-        assert (found.texts, found.labels, found.names) == (TEXTS, LABELS, ("car", "fruit"))
+        found = read_examples(given, TextClassifier.raw)
+        assert (found.inputs, found.labels, found.names) == (TEXTS, LABELS, ("car", "fruit"))
         assert not found.multi_label
 
 
@@ -207,7 +207,7 @@ def test_a_text_of_100_000_words_is_cut_and_this_is_said_once(fitted):
 
 
 BAD_DATA = [
-    ((TEXTS, LABELS[:-1]), {}, "one entry a text, got 11 for 12"),
+    ((TEXTS, LABELS[:-1]), {}, "one entry for each text, got 11 for 12"),
     ((TEXTS, ["fruit"] * 12), {}, "at least two different ones, got only 'fruit'"),
     ((TEXTS, [*LABELS[:-1], None]), {}, "must be names, got None in row 11"),
     ((TEXTS, [*LABELS[:-1], ["car"]]), {}, "must all be names or all be lists"),

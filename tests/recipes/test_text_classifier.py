@@ -142,7 +142,7 @@ def test_small_takes_the_bundled_sample(tmp_path, capsys):
             ("--label-column", "words", "--text-column", "kind", "--network", "recurent"),
             "nearest names are 'recurrent'",
         ),
-        (("--epochs", 0), "epochs must be at least 1"),
+        (("--epochs", 0), "epochs must be a whole number of at least 1"),
         (("--from", "clinc150_intents_"), "model 'clinc150_intents_' is unknown"),
         (("--from", "x", "--network", "recurrent"), "--from takes the preset's own network"),
         (("--test",), "--test wants a test split"),

@@ -3,7 +3,7 @@
     python attention_zoo/data/samples/make.py
 
 Takes the whole sets from where `attention_zoo.data` finds them (downloads them if need be), and writes
-`clinc150/` and `goemotions/` beside this file.
+`clinc150/`, `goemotions/` and `fashion_mnist/` beside this file.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from attention_zoo import data
-from attention_zoo.data import clinc150, goemotions, packed
+from attention_zoo.data import clinc150, fashion_mnist, goemotions, idx, packed
 
 SEED = 0
 HERE = Path(__file__).parent
@@ -22,6 +22,7 @@ INTENTS = (
 INTENT_ROWS = {"train": 60, "val": 15, "test": 20}
 OUTSIDE_ROWS = {"oos_train": 60, "oos_val": 60, "oos_test": 100}
 EMOTION_ROWS = {"train": (1200, 12), "val": (200, 3), "test": (200, 3)}
+CLOTHES_ROWS = {"train": 60, "val": 20, "test": 20}
 
 
 def clinc() -> dict[str, list[tuple[str, ...]]]:
@@ -50,6 +51,18 @@ def emotions() -> dict[str, list[tuple[str, ...]]]:
     return rows
 
 
+def clothes() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Draw the same number of images of each of the ten kinds of clothing, as (images, label numbers)."""
+    whole = data.load("fashion_mnist")
+    drawn_of = {}
+    for split, count in CLOTHES_ROWS.items():
+        numbers = np.array([fashion_mnist.LABELS.index(label) for label in whole[split]["label"]], np.uint8)
+        kinds = range(len(fashion_mnist.LABELS))
+        rows = sorted(row for kind in kinds for row in drawn(np.flatnonzero(numbers == kind).tolist(), count))
+        drawn_of[split] = whole[split]["image"][rows], numbers[rows]
+    return drawn_of
+
+
 def drawn(rows: list, count: int) -> list:
     """Draw `count` rows, in their own order."""
     return [rows[row] for row in sorted(np.random.default_rng(SEED).permutation(len(rows))[:count])]
@@ -69,12 +82,18 @@ def covering(labels: list[list[str]], count: int, least: int) -> list[int]:
 
 
 def main() -> None:
-    """Write both samples."""
+    """Write the samples."""
     for real_set, rows in ((clinc150.SET, clinc()), (goemotions.SET, emotions())):
         folder = HERE / real_set.name
         folder.mkdir(exist_ok=True)
-        for split, stem in real_set.files.items():
-            packed.write(folder / f"{stem}.tsv.gz", real_set.columns, rows[split])
+        for split, stem in real_set.form.files.items():
+            packed.write(folder / f"{stem}.tsv.gz", real_set.form.columns, rows[split])
+    folder = HERE / fashion_mnist.SET.name
+    folder.mkdir(exist_ok=True)
+    stems = {**fashion_mnist.SET.form.files, "val": "val"}
+    for split, pair in clothes().items():
+        for name, array in zip(idx.names_of(stems[split]), pair):
+            idx.write_idx(folder / name, array)
 
 
 if __name__ == "__main__":

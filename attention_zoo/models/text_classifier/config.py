@@ -5,7 +5,8 @@ from typing import Any
 
 from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
-from attention_zoo.models.config import Config, check_share
+from attention_zoo.models.classifier.config import ClassifierConfig
+from attention_zoo.models.config import as_tuple, check_share
 
 # What each network means where a field is left None. Any of these fields may be given in place of the network's own,
 # so a mix of two networks is a config, not a new class.
@@ -21,7 +22,7 @@ RECURRENT = ("none", "gru", "lstm")
 
 
 @dataclass(frozen=True)
-class TextClassifierConfig(Config):
+class TextClassifierConfig(ClassifierConfig):
     """What a text classifier is made of.
 
     tokens -> embedding -> convolutions -> recurrent -> encoder blocks -> pooling -> logits; each stage but the first
@@ -34,11 +35,6 @@ class TextClassifierConfig(Config):
     """
 
     family = "text_classifier"
-
-    labels: tuple[str, ...] = ()  # names, in the order of the logits; empty until they are known
-    multi_label: bool = False  # whether a text may have several labels, or none
-    thresholds: tuple[float, ...] | None = None  # least probability of each label (0..1), multi_label only; None is 0.5
-    temperature: float = 1.0  # divides the logits, above 0
 
     network: str = "transformer"  # name of NETWORKS: what the fields that are None mean
     tokens: str | None = None  # "word", "wordpiece" or "bpe"
@@ -86,12 +82,10 @@ class TextClassifierConfig(Config):
         for name, value in own.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        for name in ("labels", "convolutions", "thresholds"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _tuple(name, getattr(self, name)))
+        object.__setattr__(self, "convolutions", as_tuple("convolutions", self.convolutions))
         self._check_numbers()
         self._check_choices()
-        self._check_answers()
+        self.check_answers()
 
     @property
     def hierarchical(self) -> bool:
@@ -140,26 +134,3 @@ class TextClassifierConfig(Config):
             )
         if self.pooling == "none" and not self.max_pooling:
             raise ZooValueError("pooling must be a name of a pooling layer where max_pooling is False, got 'none'")
-
-    def _check_answers(self) -> None:
-        for label in self.labels:
-            if not isinstance(label, str) or not label.strip():
-                raise ZooTypeError(f"labels must be strings with at least one character, got {label!r}")
-        if len(set(self.labels)) < len(self.labels):
-            twice = next(label for label in self.labels if self.labels.count(label) > 1)
-            raise ZooValueError(f"labels must be different, got {twice!r} twice")
-        if len(self.labels) == 1:
-            raise ZooValueError(f"labels must be at least two, got only {self.labels[0]!r}")
-        if not 0 < self.temperature < float("inf"):
-            raise ZooValueError(f"temperature must be above 0, got {self.temperature!r}")
-        if self.thresholds is not None and (not self.multi_label or len(self.thresholds) != len(self.labels)):
-            raise ZooValueError(
-                f"thresholds must be one number a label, with multi_label=True, got {len(self.thresholds)} for "
-                f"{len(self.labels)} labels"
-            )
-
-
-def _tuple(name: str, values: Any) -> tuple:
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise ZooTypeError(f"{name} must be a list, got {values!r}")
-    return tuple(values)

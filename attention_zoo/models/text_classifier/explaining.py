@@ -1,32 +1,16 @@
 """Why an answer: where the pooling looked, and what each token does to the scores."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
-from attention_zoo.answers import Answer, sigmoid, softmax
-from attention_zoo.calibrate.capture import capture
-from attention_zoo.models.text_classifier.config import TextClassifierConfig
+from attention_zoo.answers import Answer
 from attention_zoo.text import Token
 from attention_zoo.text.preprocessor import MASK_ID
 from attention_zoo.visualise import Explanation
 
-PREFIX = "attention."
 ROWS, MULTIPLE = 64, 16  # texts with one token masked that are run at once: at most, and a multiple of
-
-
-def maps_of(model: keras.Model, token_ids: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the attention maps of one text by site, without the batch axis.
-
-    Args:
-        model: a network of the family.
-        token_ids: [1, tokens] or [1, sentences, tokens].
-    """
-    found = capture(model).predict(token_ids, verbose=0)
-    maps = {name.removeprefix(PREFIX): np.asarray(value) for name, value in found.items() if name.startswith(PREFIX)}
-    return {site: value.astype(np.float32)[0] for site, value in maps.items()}
 
 
 def explanation(
@@ -43,8 +27,8 @@ def explanation(
         text: what was classified.
         tokens: of the text that were read, aligned with the ids by `index`.
         answer: of the model.
-        maps: of `maps_of`.
-        effects: of `effects_of`.
+        maps: of `classifier.effects.maps_of`.
+        effects: of `classifier.effects.effects_of`.
         shape: of the text's ids: (tokens,) or (sentences, tokens).
     """
     places = np.array([token.index for token in tokens], dtype=np.int64)
@@ -102,32 +86,3 @@ def masked_logits(model: keras.Model, token_ids: np.ndarray, tokens: Sequence[To
     for row, token in enumerate(tokens, start=1):
         flat[row, token.index] = MASK_ID
     return np.asarray(model.predict(versions, batch_size=size, verbose=0), np.float32)[:count]
-
-
-def effects_of(logits: np.ndarray, config: TextClassifierConfig) -> np.ndarray:
-    """Return how far each label's score falls when a token is masked, [labels, tokens].
-
-    effect[l, t] = score_l(text) - score_l(text with the mask id in place of token t)
-
-    Args:
-        logits: of `masked_logits`.
-        config: says how logits become scores.
-    """
-    scaled = logits.astype(np.float64) / config.temperature
-    scores = sigmoid(scaled) if config.multi_label else softmax(scaled)
-    return (scores[:1] - scores[1:]).T
-
-
-def chosen_labels(answer: Answer, labels: Sequence[str] | None, known: Sequence[str], count: int = 3) -> list[str]:
-    """Return the labels to explain: those asked for, else the `count` best.
-
-    Args:
-        answer: with all scores.
-        labels: what was asked for, known ones; or None.
-        known: every label.
-        count: how many where nothing was asked for.
-    """
-    scores: Any = answer.scores
-    wanted = known if labels is None else labels
-    best = sorted(wanted, key=lambda label: -scores[label])
-    return best[:count] if labels is None else best

@@ -16,9 +16,8 @@ from attention_zoo.blocks import (
 from attention_zoo.blocks.encoder import EPSILON
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers import named
+from attention_zoo.models.classifier.head import classify
 from attention_zoo.models.text_classifier.config import TextClassifierConfig
-
-LOGITS = "logits"  # the layer that a change of labels replaces
 
 
 def build_network(config: TextClassifierConfig) -> keras.Model:
@@ -39,12 +38,7 @@ def build_network(config: TextClassifierConfig) -> keras.Model:
     if not config.labels:
         raise ZooValueError("labels must be known before the network is built, got none")
     token_ids, pooled = _read_sentences(config) if config.hierarchical else _read_text(config)
-    if config.hidden:
-        pooled = keras.layers.Dense(config.hidden, activation="gelu", name="hidden")(_drop(pooled, config, "hidden"))
-    pooled = _drop(pooled, config, "head")
-    # In float32 under any policy: losses, thresholds and temperatures want exact logits.
-    logits = keras.layers.Dense(len(config.labels), dtype="float32", name=LOGITS)(pooled)
-    return keras.Model(token_ids, logits, name="text_classifier")
+    return keras.Model(token_ids, classify(pooled, config), name="text_classifier")
 
 
 def _read_text(config: TextClassifierConfig) -> tuple[Any, Any]:
@@ -147,7 +141,3 @@ def _pool(read: Any, before: Any, mask: Any, config: TextClassifierConfig, name:
     if config.max_pooling:
         pooled.append(MaskedMaxPooling(name=f"{name}_max")(read, mask=mask))
     return pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name=f"{name}_joined")(pooled)
-
-
-def _drop(pooled: Any, config: TextClassifierConfig, name: str) -> Any:
-    return keras.layers.Dropout(config.head_dropout, name=f"{name}_dropout")(pooled)

@@ -1,6 +1,6 @@
-"""Logits of many texts, and what they are worth."""
+"""Logits of many inputs, and what they are worth."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -8,26 +8,20 @@ import numpy as np
 
 from attention_zoo.answers import sigmoid, softmax
 from attention_zoo.errors import ZooTypeError
-from attention_zoo.models.text_classifier.config import TextClassifierConfig
-from attention_zoo.training import Batches, metrics
+from attention_zoo.models.classifier.config import ClassifierConfig
+from attention_zoo.training import OrderedBatches, metrics
 
-# Beyond these a few sure validation texts would speak, not the model.
+# Beyond these a few sure validation examples would speak, not the model.
 TEMPERATURES = (0.1, 10.0)
 
 
-def logits_of(model: keras.Model, rows: Sequence[np.ndarray], longest: int, batch_size: int) -> np.ndarray:
-    """Return the logits of rows of token ids, in their order, float32 [rows, labels].
+def logits_of(model: keras.Model, batches: OrderedBatches) -> np.ndarray:
+    """Return the logits of inputs, in their order, float32 [inputs, labels].
 
     Args:
-        model: from token ids to logits.
-        rows: without padding; rows of like length are run together.
-        longest: tokens of a row at most.
-        batch_size: rows run at once.
+        model: from arrays to logits.
+        batches: of the inputs, not shuffled.
     """
-    return _ordered(model, Batches(rows, batch_size=batch_size, shuffle=False, longest=longest))
-
-
-def _ordered(model: keras.Model, batches: Batches) -> np.ndarray:
     return batches.restore(np.asarray(model.predict(batches, verbose=0), np.float32))
 
 
@@ -35,18 +29,18 @@ def judge_batches(model: keras.Model, data: Any) -> tuple[np.ndarray, np.ndarray
     """Return logits and targets of data that Keras reads.
 
     Args:
-        model: from token ids to logits.
-        data: (token ids, targets), a PyDataset, a tf.data.Dataset, a torch DataLoader, or batches of these pairs.
+        model: from arrays to logits.
+        data: (arrays, targets), a PyDataset, a tf.data.Dataset, a torch DataLoader, or batches of these pairs.
 
     Raises:
         ZooTypeError: if it gives no pairs.
     """
-    if isinstance(data, Batches) and not data.shuffle and data.targets is not None:
-        return _ordered(model, data), data.targets
+    if isinstance(data, OrderedBatches) and not data.shuffle and data.targets is not None:
+        return logits_of(model, data), data.targets
     logits, wanted = [], []
     for batch in _batches(data):
         if not isinstance(batch, tuple | list) or len(batch) < 2:
-            raise ZooTypeError("data must give pairs of token ids and targets to be judged")
+            raise ZooTypeError("data must give pairs of arrays and targets to be judged")
         logits.append(np.asarray(model.predict_on_batch(_array(batch[0])), np.float32))
         wanted.append(_array(batch[1]))
     return np.concatenate(logits), np.concatenate(wanted)
@@ -66,12 +60,12 @@ def _array(values: Any) -> np.ndarray:
     return keras.ops.convert_to_numpy(values)
 
 
-def measures(logits: np.ndarray, wanted: np.ndarray, config: TextClassifierConfig) -> dict[str, float | None]:
+def measures(logits: np.ndarray, wanted: np.ndarray, config: ClassifierConfig) -> dict[str, float | None]:
     """Judge logits by the measures of `training.metrics`.
 
     Args:
-        logits: [texts, labels].
-        wanted: label numbers [texts], or 0 and 1 [texts, labels].
+        logits: [examples, labels].
+        wanted: label numbers [examples], or 0 and 1 [examples, labels].
         config: says how logits become answers.
     """
     scaled = np.asarray(logits, np.float64) / config.temperature
@@ -82,13 +76,13 @@ def measures(logits: np.ndarray, wanted: np.ndarray, config: TextClassifierConfi
     return metrics.single_label(softmax(scaled), wanted)
 
 
-def calibrated(config: TextClassifierConfig, logits: np.ndarray, wanted: np.ndarray) -> TextClassifierConfig:
+def calibrated(config: ClassifierConfig, logits: np.ndarray, wanted: np.ndarray) -> ClassifierConfig:
     """Set the temperature, or the thresholds where there may be several labels, on validation data.
 
     Args:
         config: of the model.
-        logits: of the validation data [texts, labels].
-        wanted: label numbers [texts], or 0 and 1 [texts, labels].
+        logits: of the validation data [examples, labels].
+        wanted: label numbers [examples], or 0 and 1 [examples, labels].
 
     Returns:
         The config with the most likely temperature (Guo et al. 2017), or with the threshold of each label's best F1.

@@ -10,17 +10,24 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.errors import ZooValueError
+from attention_zoo.models.classifier.config import ClassifierConfig
 from attention_zoo.models.learning import Learning
-from attention_zoo.models.text_classifier.config import TextClassifierConfig
 from attention_zoo.presets.card import Card
-from attention_zoo.training import Batches, BinaryCrossEntropy, CrossEntropy, balanced_weights, fit, positive_weights
+from attention_zoo.training import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    OrderedBatches,
+    balanced_weights,
+    fit,
+    positive_weights,
+)
 
 LARGEST_BALANCE = 100.0  # times that a positive of a rare label counts at most
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a training is told, beside model and data: see `TextClassifier.fit`."""
+    """What a training is told, beside model and data: see `Classifier.fit`."""
 
     learning: Learning
     passed: dict[str, Any]
@@ -31,7 +38,7 @@ class Lesson:
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
 class Accuracy(keras.metrics.MeanMetricWrapper):
-    """Share of the texts whose largest logit is the truth, for label numbers and for probabilities alike."""
+    """Share of the examples whose largest logit is the truth, for label numbers and for probabilities alike."""
 
     def __init__(self, name: str = "accuracy", **options: Any):
         super().__init__(fn=_is_right, name=name, **options)
@@ -62,12 +69,12 @@ class MacroF1(keras.metrics.F1Score):
 
 
 def teach(
-    model: keras.Model, train: Any, validation: Any, config: TextClassifierConfig, lesson: Lesson
+    model: keras.Model, train: Any, validation: Any, config: ClassifierConfig, lesson: Lesson
 ) -> dict[str, list[float]]:
     """Train a model and return its history.
 
     Args:
-        model: from token ids to logits.
+        model: from arrays to logits.
         train: batches, or what Keras reads.
         validation: the same, or None.
         config: of the model.
@@ -110,12 +117,12 @@ def _steps(train: Any, passed: dict[str, Any], batch_size: int) -> int | None:
         return None
 
 
-def _loss(learning: Learning, config: TextClassifierConfig, train: Any) -> Any:
+def _loss(learning: Learning, config: ClassifierConfig, train: Any) -> Any:
     if learning.loss is not None:
         return keras.losses.get(learning.loss)
-    wanted = train.targets if isinstance(train, Batches) else None
+    wanted = train.targets if isinstance(train, OrderedBatches) else None
     if learning.balance and wanted is None:
-        raise ZooValueError("balance counts labels, which it can only do for texts with labels; give class_weight")
+        raise ZooValueError("balance counts labels, which it can only do for inputs with labels; give class_weight")
     if config.multi_label:
         weights = positive_weights(wanted, learning.balance, LARGEST_BALANCE) if learning.balance else None
         focus = {"focus_positive": learning.focus, "focus_negative": learning.focus}
@@ -133,13 +140,13 @@ def prior_bias(logits: keras.layers.Dense, wanted: np.ndarray) -> None:
 
     Args:
         logits: the last layer.
-        wanted: 0 and 1 [texts, labels].
+        wanted: 0 and 1 [examples, labels].
     """
     share = np.clip(wanted.mean(axis=0), 1e-4, 1 - 1e-4)
     logits.bias.assign(np.log(share / (1 - share)))
 
 
-def card_after(card: Card | None, config: TextClassifierConfig, source: Any, seed: int) -> Card:
+def card_after(card: Card | None, config: ClassifierConfig, source: Any, seed: int) -> Card:
     """Return the card of weights that have just been trained: its old measures no longer hold.
 
     The licence is that of all data that the weights have seen; a user's own table without one adds nothing.

@@ -1,7 +1,7 @@
-"""Whatever a user trains or judges with, as texts and labels; and these as rows of numbers."""
+"""Whatever a user trains or judges with, as raw inputs and labels."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,61 +10,77 @@ import numpy as np
 
 from attention_zoo import data as zoo_data
 from attention_zoo.errors import ZooTypeError, ZooValueError, nearest
-from attention_zoo.text import TextPreprocessor
-from attention_zoo.text.strings import as_texts
 
-CHUNK = 1024  # texts padded together while they are encoded
+
+@dataclass(frozen=True)
+class Raw:
+    """What a family reads.
+
+    Args:
+        noun: what one input is called: the column of a data set that holds it, and the word of sentences ("text").
+        items: checks what a user gave as inputs, one or many, and returns them as a sequence.
+        table: reads the data set that lies at a path of the user's.
+        given: tells inputs of a user from arrays that the model itself reads.
+        table_words: what `table` reads, for sentences.
+    """
+
+    noun: str
+    items: Callable[[Any], Sequence]
+    table: Callable[[Any], zoo_data.Dataset]
+    given: Callable[[Any], bool]
+    table_words: str = "the path of a table"
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts with their labels.
+    """Raw inputs with their labels.
 
     Args:
-        texts: strings.
-        labels: one label a text, or a tuple of labels where `multi_label`.
+        inputs: what the family reads.
+        labels: one label an input, or a tuple of labels where `multi_label`.
         names: every label, in the order of a new model's logits.
-        multi_label: whether a text may have several labels, or none.
+        multi_label: whether an input may have several labels, or none.
         source: the Dataset that they come from, or None.
     """
 
-    texts: list[str]
+    inputs: Sequence
     labels: list[Any]
     names: tuple[str, ...]
     multi_label: bool
     source: Any = None
 
 
-def read_examples(data: Any, split: str = "train") -> Examples | None:
-    """Read texts and labels out of what the user gave.
+def read_examples(data: Any, raw: Raw, split: str = "train") -> Examples | None:
+    """Read raw inputs and labels out of what the user gave.
 
     Args:
-        data: a Dataset or Split, the path of a table (.csv .tsv .jsonl), or (texts, labels).
+        data: a Dataset or Split, a path, or (inputs, labels).
+        raw: what the family reads.
         split: which split of a Dataset.
 
     Returns:
-        The examples; None where `data` holds no texts and is for Keras to read.
+        The examples; None where `data` holds no raw inputs and is for Keras to read.
 
     Raises:
-        ZooValueError, ZooTypeError, ZooFileError: if texts or labels cannot work; says which.
+        ZooValueError, ZooTypeError, ZooFileError: if inputs or labels cannot work; says which.
     """
     if isinstance(data, str | os.PathLike):
-        data = zoo_data.read_table(data)
+        data = raw.table(data)
     if isinstance(data, zoo_data.Dataset):
         if split not in data.splits and len(data.splits) == 1:
             split = next(iter(data.splits))
         rows = data[split]
-        return _examples(rows["text"], rows["label"], data.labels, data)
+        return _examples(raw, _column(rows, raw, data.name), rows["label"], data.labels, data)
     if isinstance(data, zoo_data.Split):
-        return _examples(data["text"], data["label"])
-    if _is_pair_of_texts(data):
-        return _examples(*data)
+        return _examples(raw, _column(data, raw, "the split"), data["label"])
+    if _is_pair_of_raw(data, raw):
+        return _examples(raw, *data)
     if isinstance(data, keras.utils.PyDataset) or _is_pair_of_arrays(data):
         return None
     if hasattr(data, "__iter__") and not isinstance(data, tuple | list | dict | bytes):
         return None
     raise ZooTypeError(
-        "data must be a Dataset, (texts, labels), the path of a table, or what keras.Model.fit takes, got "
+        f"data must be a Dataset, ({raw.noun}s, labels), {raw.table_words}, or what keras.Model.fit takes, got "
         f"{type(data).__name__} {data!r:.60}"
     )
 
@@ -74,30 +90,35 @@ def has_split(data: Any, split: str) -> bool:
     return isinstance(data, zoo_data.Dataset) and split in data.splits
 
 
-def _is_pair_of_texts(data: Any) -> bool:
-    """Tell (texts, labels) from (token ids, targets)."""
+def _column(rows: zoo_data.Split, raw: Raw, name: str) -> Sequence:
+    if raw.noun not in rows.columns:
+        raise ZooValueError(f"{name} must have a column {raw.noun!r}, got only {', '.join(map(repr, rows.columns))}")
+    return rows[raw.noun]
+
+
+def _is_pair_of_raw(data: Any, raw: Raw) -> bool:
+    """Tell (inputs, labels) from (arrays of the model, targets)."""
     if not isinstance(data, tuple | list) or len(data) != 2 or isinstance(data[0], str | bytes):
         return False
-    texts = data[0]
-    if isinstance(texts, np.ndarray):
-        return texts.dtype.kind in "OUS"
-    return isinstance(texts, Sequence) or hasattr(texts, "to_list")
+    return raw.given(data[0])
 
 
 def _is_pair_of_arrays(data: Any) -> bool:
-    """Tell (token ids, targets) or (token ids, targets, weights) from anything else."""
+    """Tell (arrays, targets) or (arrays, targets, weights) from anything else."""
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         return False
     return all(len(getattr(part, "shape", ())) > 0 for part in data)
 
 
-def _examples(texts: Any, labels: Any, names: Sequence[str] = (), source: Any = None) -> Examples:
-    texts = as_texts(texts)
+def _examples(raw: Raw, inputs: Any, labels: Any, names: Sequence[str] = (), source: Any = None) -> Examples:
+    inputs = raw.items(inputs)
     if isinstance(labels, str) or not isinstance(labels, Iterable):
-        raise ZooTypeError(f"labels must be a list with one entry a text, got {labels!r:.60}")
+        raise ZooTypeError(f"labels must be a list with one entry for each {raw.noun}, got {labels!r:.60}")
     labels = list(labels)
-    if len(labels) != len(texts):
-        raise ZooValueError(f"labels must be one entry a text, got {len(labels)} for {len(texts)} texts")
+    if len(labels) != len(inputs):
+        raise ZooValueError(
+            f"labels must be one entry for each {raw.noun}, got {len(labels)} for {len(inputs)} {raw.noun}s"
+        )
     several = [isinstance(label, list | tuple | set | frozenset) for label in labels]
     if any(several) and not all(several):
         row = several.index(not several[0])
@@ -105,7 +126,7 @@ def _examples(texts: Any, labels: Any, names: Sequence[str] = (), source: Any = 
     read = _many if several[0] else _one
     labels = [read(label, row) for row, label in enumerate(labels)]
     found = {name for label in labels for name in (label if several[0] else (label,))}
-    return Examples(texts, labels, tuple(names) or tuple(sorted(found)), several[0], source)
+    return Examples(inputs, labels, tuple(names) or tuple(sorted(found)), several[0], source)
 
 
 def _one(label: Any, row: int) -> str:
@@ -140,12 +161,12 @@ def check_labels(examples: Examples, labels: Sequence[str], multi_label: bool) -
     """Check that a model can be trained or judged with the labels.
 
     Args:
-        examples: texts with labels.
+        examples: inputs with labels.
         labels: the model's.
         multi_label: whether the model gives any number of labels.
 
     Raises:
-        ZooTypeError: if there is one label a text where there should be lists, or the other way round.
+        ZooTypeError: if there is one label an input where there should be lists, or the other way round.
         ZooValueError: if a label is unknown to the model; names its row and the nearest.
     """
     if examples.multi_label != multi_label:
@@ -160,39 +181,16 @@ def check_labels(examples: Examples, labels: Sequence[str], multi_label: bool) -
 
 
 def targets(examples: Examples, labels: Sequence[str]) -> np.ndarray:
-    """Return label numbers int32 [texts], or 0 and 1 float32 [texts, labels] where there may be several.
+    """Return label numbers int32 [examples], or 0 and 1 float32 [examples, labels] where there may be several.
 
     Args:
-        examples: texts with labels that `check_labels` has passed.
+        examples: inputs with labels that `check_labels` has passed.
         labels: the model's, in the order of its logits.
     """
     number = {label: index for index, label in enumerate(labels)}
     if not examples.multi_label:
         return np.array([number[label] for label in examples.labels], np.int32)
-    found = np.zeros((len(examples.texts), len(labels)), np.float32)
+    found = np.zeros((len(examples.inputs), len(labels)), np.float32)
     for row, names in enumerate(examples.labels):
         found[row, [number[name] for name in names]] = 1.0
     return found
-
-
-def rows(preprocessor: TextPreprocessor, texts: Sequence[str]) -> list[np.ndarray]:
-    """Return the token ids of each text without padding.
-
-    Args:
-        preprocessor: of the model.
-        texts: strings.
-
-    Returns:
-        int32 [tokens] each, or [sentences, tokens] (each sentence padded to the longest of its text).
-    """
-    found: list[np.ndarray] = []
-    for start in range(0, len(texts), CHUNK):
-        found += [_trimmed(row) for row in preprocessor(texts[start : start + CHUNK])["token_ids"]]
-    return found
-
-
-def _trimmed(row: np.ndarray) -> np.ndarray:
-    used = [
-        np.flatnonzero((row != 0).any(axis=tuple(a for a in range(row.ndim) if a != axis))) for axis in range(row.ndim)
-    ]
-    return row[tuple(slice(int(places[-1]) + 1) for places in used)]

@@ -1,0 +1,93 @@
+"""Gradients without naming a backend: one step of gradient descent, read from the optimiser's own memory."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from attention_zoo.calibrate.capture import capture, output_name
+from attention_zoo.core.tape import Tape
+
+
+def slopes(model: keras.Model, inputs: Any, direction: Any) -> list[np.ndarray]:
+    """Return the gradient of sum(direction * output) in each trainable variable of a model, exactly.
+
+    A first step of gradient descent with momentum leaves minus the gradient in the optimiser's memory. The step also
+    changes the variables: a caller that needs them puts them back.
+
+    Args:
+        model: built; it is compiled anew.
+        inputs: what it reads.
+        direction: of the shape of its output.
+
+    Returns:
+        In the order of `model.trainable_variables`.
+    """
+    optimizer = keras.optimizers.SGD(learning_rate=1.0, momentum=0.5)
+    model.compile(optimizer=optimizer, loss=_inner, run_eagerly=True, jit_compile=False, auto_scale_loss=False)
+    model.train_on_batch(inputs, direction)
+    return [-keras.ops.convert_to_numpy(moment) for moment in optimizer.momentums]
+
+
+def _inner(wanted: Any, output: Any) -> Any:
+    return keras.ops.sum(wanted * output)
+
+
+class _Scaled(keras.Model):
+    """Run a model whose attention weights are multiplied by 1 + a trainable zero.
+
+    The gradient in that zero is the attention weight times the gradient in it.
+    """
+
+    def __init__(self, model: keras.Model, shapes: dict[str, tuple[int, ...]]):
+        super().__init__()
+        self.inner = model
+        self.shifts = {
+            name: self.add_weight(shape=shape, initializer="zeros", name=f"shift_{number}", dtype="float32")
+            for number, (name, shape) in enumerate(shapes.items())
+        }
+
+    # The weights of the model itself are none of ours: they are neither changed nor differentiated.
+    @property
+    def trainable_variables(self) -> list[Any]:
+        return list(self.shifts.values())
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        return list(self.shifts.values())
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        def scaled(name: str, weights: Any) -> Any:
+            if name not in self.shifts:
+                return weights
+            return weights * (1.0 + keras.ops.cast(self.shifts[name], weights.dtype))
+
+        with Tape(rewrite=scaled):
+            return keras.ops.cast(self.inner(inputs, training=False), "float32")
+
+
+def attention_gradients(model: keras.Model, inputs: Any, label: int) -> dict[str, np.ndarray]:
+    """Return each attention weight times the gradient of a logit in it: what the weight adds to the logit.
+
+    value = weight * d logit / d weight
+
+    Args:
+        model: from arrays to logits, with layers of the zoo in it.
+        inputs: what it reads, with a batch axis.
+        label: number of the logit.
+
+    Returns:
+        By site, in the shape of the map, batch axis included. Weights that do not matter to the logit get 0.
+
+    Cost: one run to see the maps, one forward and back.
+    Source: Barkan et al. 2021, arXiv:2204.11073 (Grad-SAM). Differs: signed, without its rectification.
+    """
+    found = capture(model)
+    maps = found.predict(inputs, verbose=0)
+    shapes = {site.path: tuple(np.shape(maps[output_name(site.path)])) for site in found.sites.values()}
+    scaled = _Scaled(model, shapes)
+    count = np.shape(maps["output"])
+    direction = np.zeros(count, np.float32)
+    direction[:, label] = 1.0
+    values = slopes(scaled, inputs, direction)
+    return dict(zip(shapes, values))
