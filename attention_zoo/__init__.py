@@ -29,6 +29,7 @@ _LAZY = {
     "core": ("attention_zoo.core", None),
     "data": ("attention_zoo.data", None),
     "runtime": ("attention_zoo.runtime", None),
+    "interop": ("attention_zoo.interop", None),
     "vision": ("attention_zoo.vision", None),
     "testing": ("attention_zoo.testing", None),
 }

@@ -21,12 +21,14 @@ from typer import Option
 from attention_zoo import data
 from attention_zoo.cli import steps
 from attention_zoo.cli.options import takes
+from attention_zoo.cli.summary import write_summary
 from attention_zoo.data import Dataset
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier.report import draw, judge_split
 from attention_zoo.models.image_classifier import ImageClassifier, ImageClassifierConfig
 from attention_zoo.training import EpochLog
 
+TIMED = 1024  # pictures whose answers are timed for the summary
 SIZE = ("height", "width", "channels")
 
 
@@ -76,6 +78,9 @@ class Options(steps.ClassifierOptions):
     width: Annotated[int | None, Option(help="pixels that pictures are resized to")] = None
     channels: Annotated[int | None, Option(help="1 for grey, 3 for colour")] = None
     augment: Annotated[str | None, Option(help="what is done to pictures, with commas: flip,crop,erase,mixup")] = None
+    summary: Annotated[
+        bool | None, Option("--summary/--no-summary", help="time each backend and ONNX; not with --small unless asked")
+    ] = None
     tiny: Annotated[bool, Option("--tiny", help="the network for the edge, where the data set has one")] = False
 
 
@@ -103,7 +108,11 @@ def main(options: Options) -> None:
     judged = {split: judge_split(task, dataset, split) for split in ("val", *(["test"] if options.test else []))}
     # 5. Keep: the classifier with its card, measures and pictures.
     steps.keep(task, dataset, judged, options, folder, plan.description)
-    draw(task, judged["test" if options.test else "val"], history, folder)
+    split = "test" if options.test else "val"
+    draw(task, judged[split], history, folder)
+    if not options.small if options.summary is None else options.summary:
+        pictures = task.preprocessor.pack(dataset[split]["image"][:TIMED])
+        write_summary(task, folder, pictures, judged[split]["measures"]["accuracy"], split)
     steps.tell(judged, folder, time.perf_counter() - began)
 
 

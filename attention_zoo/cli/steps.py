@@ -25,7 +25,7 @@ LEARNING = (
     "patience",
 )  # fmt: skip
 # Options that say where to write or how to go on, not what is trained.
-SILENT = ("resume", "output", "name")
+SILENT = ("resume", "output", "name", "summary")
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,8 @@ class Task(abc.ABC):
         names = format.split(",") if isinstance(format, str) else format
         names = tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
         options.setdefault("probes", self.probes())
+        # Backbones of other libraries are layers that the export's own process must know.
+        options.setdefault("modules", ("attention_zoo.interop",))
         return bundle(self, folder, names, attention, **options)
 
 

@@ -13,10 +13,19 @@ from attention_zoo.runtime.runner import PREPROCESSORS, preprocessor_class
 pytestmark = pytest.mark.once
 
 
+SPEC = {"library": "keras_hub", "class_name": "BertBackbone", "config": {"num_layers": 2}}
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_config_goes_to_json_and_back(network):
+    backbone = SPEC if network == "backbone" else None
     config = TextClassifierConfig.of(
-        network=network, labels=["a", "b"], multi_label=True, thresholds=[0.25, 0.5], pooling={"name": "mean"}
+        network=network,
+        backbone=backbone,
+        labels=["a", "b"],
+        multi_label=True,
+        thresholds=[0.25, 0.5],
+        pooling={"name": "mean"},
     )
     read = TextClassifierConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert read == config

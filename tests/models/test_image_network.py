@@ -50,8 +50,9 @@ def answer(model, pixels=PIXELS):
 
 
 def test_every_network_has_defaults_and_an_encoder():
-    assert set(NETWORKS) == set(ENCODERS) == set(SMALL)
-    for name in NETWORKS:
+    # What "backbone" runs is another library's: see test_backbones.py.
+    assert set(NETWORKS) == set(ENCODERS) == {*SMALL, "backbone"}
+    for name in SMALL:
         model = build_network(ImageClassifierConfig(network=name, labels=LABELS))
         assert model.input.name == "pixels" and tuple(model.input.shape) == (None, 32, 32, 3)
         assert tuple(model.output.shape) == (None, 3)

@@ -13,6 +13,7 @@ from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging
+from attention_zoo.models.classifier.backbone import described, take_weights
 from attention_zoo.models.classifier.examples import Examples, Raw
 from attention_zoo.models.classifier.head import LOGITS
 from attention_zoo.models.classifier.training import Lesson, card_after, prior_bias, teach
@@ -31,6 +32,7 @@ class Classifier(Task):
     """
 
     raw: Raw
+    _given: Any = None  # a backbone with weights, until a model takes them over
 
     @abc.abstractmethod
     def learn_inputs(self, inputs: Sequence) -> None:
@@ -52,7 +54,9 @@ class Classifier(Task):
         """Make an untrained classifier; its model is built where labels and preprocessor can be known already."""
         if labels is not None:
             config["labels"] = (labels,) if isinstance(labels, str) else tuple(labels)
+        config, given = described(config)
         task = cls(cls.config_class.of(**config), dtype=dtype)
+        task._given = given
         if inputs is not None:
             task.learn_inputs(inputs)
         if task.labels and task._preprocessor is not None:
@@ -63,6 +67,9 @@ class Classifier(Task):
         """Build the model with new weights."""
         set_seeds(seed)
         self._model = self._built(self.config)
+        if self._given is not None:
+            take_weights(self._model, self._given)
+            self._given = None
 
     def fit(
         self,

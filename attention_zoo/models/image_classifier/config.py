@@ -6,6 +6,7 @@ from typing import Any
 
 from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.models.classifier.backbone import checked_backbone
 from attention_zoo.models.classifier.config import ClassifierConfig
 from attention_zoo.models.config import as_tuple, check_share
 
@@ -52,6 +53,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "position": "convolution",
         "norm": "batch",
     },
+    "backbone": {
+        "stem": "small",
+        "blocks": (),
+        "widths": (),
+        "depths": (),
+        "strides": (),
+        "attention": "none",
+        "norm": "batch",
+    },
 }
 PLAIN: dict[str, Any] = {"position": "none", "patch": 4}
 STEMS = ("small", "large", "patch", "convolutions")
@@ -88,6 +98,7 @@ class ImageClassifierConfig(ClassifierConfig):
     mean: Any = 0.5  # of the pixels (0..1): one number, or one for each channel
     std: Any = 0.25  # deviation of the pixels, above 0: one number, or one for each channel
 
+    backbone: Any = None  # of keras-hub or keras-cv in place of stem and stages, see `interop.to_spec`; for "backbone"
     stem: str | None = None  # "small" (3 x 3), "large" (7 x 7, stride 4), "patch", "convolutions" (3 x 3 to a patch)
     patch: int | None = None  # pixels along each side of a patch, for stems "patch" and "convolutions" (a power of 2)
     blocks: Any = None  # kind of each stage's blocks, one for all or one a stage: names of BLOCKS
@@ -118,6 +129,7 @@ class ImageClassifierConfig(ClassifierConfig):
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise unknown("network", self.network, NETWORKS)
+        object.__setattr__(self, "backbone", checked_backbone(self.network, self.backbone))
         for name, value in {**PLAIN, **NETWORKS[self.network]}.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -167,7 +179,9 @@ class ImageClassifierConfig(ClassifierConfig):
 
     def _check_stages(self) -> None:
         stages = len(self.widths)
-        if not stages:
+        if bool(stages) == (self.network == "backbone"):
+            if stages:
+                raise ZooValueError(f"widths must be left out for network 'backbone', got {self.widths}")
             raise ZooValueError("widths must be at least one number (channels of a stage), got none")
         lists = {"blocks": self.kinds, "depths": self.depths, "strides": self.strides, "heads": self.stage_heads}
         for name, values in lists.items():
@@ -241,10 +255,9 @@ class ImageClassifierConfig(ClassifierConfig):
             raise ZooValueError(
                 f"position must be 'none' where no stage has attention blocks, which it is for, got {self.position!r}"
             )
-        if self.pooling == "class_token" and self.kinds[-1] != "attention":
-            raise ZooValueError(
-                f"pooling 'class_token' wants attention blocks in the last stage, got {self.kinds[-1]!r}"
-            )
+        last = self.kinds[-1] if self.kinds else "none"
+        if self.pooling == "class_token" and last != "attention":
+            raise ZooValueError(f"pooling 'class_token' wants attention blocks in the last stage, got {last!r}")
 
 
 def _name(value: Any) -> str:

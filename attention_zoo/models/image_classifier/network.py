@@ -5,12 +5,22 @@ from typing import Any
 
 import keras
 
-from attention_zoo.blocks import LastToken
+from attention_zoo.blocks import LastToken, Standardize
 from attention_zoo.errors import ZooValueError
+from attention_zoo.interop import encode_image
 from attention_zoo.layers import named
+from attention_zoo.models.classifier.backbone import NETWORK
 from attention_zoo.models.classifier.head import classify
 from attention_zoo.models.image_classifier.config import ImageClassifierConfig
 from attention_zoo.models.image_classifier.stages import encode_stages
+
+
+def encode_backbone(pixels: Any, config: ImageClassifierConfig) -> Any:
+    """Run a backbone of another library; one that scales pixels itself gets them as they are."""
+    if not config.backbone["config"].get("include_rescaling"):
+        pixels = Standardize(config.mean, config.std, name="standardize")(pixels)
+    return encode_image(config.backbone, pixels, name=NETWORK)
+
 
 # What turns pixels into a map [batch, height, width, channels], or into tokens [batch, places, channels].
 ENCODERS: dict[str, Callable[[Any, ImageClassifierConfig], Any]] = {
@@ -18,6 +28,7 @@ ENCODERS: dict[str, Callable[[Any, ImageClassifierConfig], Any]] = {
     "vit": encode_stages,
     "swin": encode_stages,
     "hybrid": encode_stages,
+    NETWORK: encode_backbone,
 }
 
 

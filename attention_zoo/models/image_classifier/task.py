@@ -11,6 +11,7 @@ import numpy as np
 
 from attention_zoo import data
 from attention_zoo.errors import ZooValueError
+from attention_zoo.interop import pixel_statistics
 from attention_zoo.models.classifier import Classifier
 from attention_zoo.models.classifier.examples import Raw
 from attention_zoo.models.image_classifier.config import ImageClassifierConfig
@@ -62,11 +63,15 @@ class ImageClassifier(Classifier):
             labels: names, in the order of the logits; None takes those of the first data that `fit` sees.
             seed: of the new weights.
             dtype: dtype policy ("mixed_bfloat16"); None is Keras's current one.
-            **config: fields of `ImageClassifierConfig`.
+            **config: fields of `ImageClassifierConfig`. `backbone` may also be a backbone of keras-hub or keras-cv, or
+                the local folder of a keras-hub preset, whose weights, mean and deviation are then taken over.
 
         Raises:
             ZooValueError: if a field is unknown (with the nearest names) or a value cannot work.
         """
+        if isinstance(config.get("backbone"), str | os.PathLike):
+            found = pixel_statistics(config["backbone"])
+            config = {**(dict(zip(("mean", "std"), found)) if found else {}), **config}
         return cls._new(labels, (), seed, dtype, config)
 
     def check_fit(self) -> None:

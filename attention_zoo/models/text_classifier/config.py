@@ -5,6 +5,7 @@ from typing import Any
 
 from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.models.classifier.backbone import checked_backbone
 from attention_zoo.models.classifier.config import ClassifierConfig
 from attention_zoo.models.config import as_tuple, check_share
 
@@ -15,6 +16,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "recurrent": {"recurrent": "gru"},
     "convolutional": {"convolutions": (2, 3, 4)},
     "hierarchical": {"recurrent": "gru", "tokens": "word"},
+    "backbone": {"tokens": "wordpiece"},
 }
 PLAIN: dict[str, Any] = {"depth": 0, "position": "none", "recurrent": "none", "convolutions": (), "tokens": "word"}
 TOKENS = ("word", "wordpiece", "bpe")
@@ -45,6 +47,7 @@ class TextClassifierConfig(ClassifierConfig):
     max_sentences: int = 16  # sentences of a text that are read, hierarchical only
 
     width: int = 128  # channels of the embedding and of the encoder blocks
+    backbone: Any = None  # of keras-hub in place of the embedding, see `interop.to_spec`; for network "backbone"
     position: Any = None  # absolute position added to the embedding: "sinusoidal", "learned", "none"
     convolutions: tuple[int, ...] | None = None  # widths of parallel convolutions (tokens); () for none
     filters: int | None = None  # channels of each convolution; None is `width`
@@ -73,6 +76,7 @@ class TextClassifierConfig(ClassifierConfig):
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise unknown("network", self.network, NETWORKS)
+        object.__setattr__(self, "backbone", checked_backbone(self.network, self.backbone))
         for name, value in {**PLAIN, **NETWORKS[self.network]}.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)

@@ -15,7 +15,9 @@ from attention_zoo.blocks import (
 )
 from attention_zoo.blocks.encoder import EPSILON
 from attention_zoo.errors import ZooValueError
+from attention_zoo.interop import BackboneEncoder
 from attention_zoo.layers import named
+from attention_zoo.models.classifier.backbone import NETWORK
 from attention_zoo.models.classifier.head import classify
 from attention_zoo.models.text_classifier.config import TextClassifierConfig
 
@@ -45,7 +47,7 @@ def _read_text(config: TextClassifierConfig) -> tuple[Any, Any]:
     """Read a text as one row of tokens."""
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     mask = PaddingMask(name="mask")(token_ids)
-    embedded = _embed(token_ids, config)
+    embedded = _embed(token_ids, config) if config.backbone is None else _read_by_backbone(token_ids, mask, config)
     read = _convolve(embedded, mask, config)
     read = _recur(read, mask, config, "recurrent")
     read = _attend(read, mask, config)
@@ -64,6 +66,17 @@ def _read_sentences(config: TextClassifierConfig) -> tuple[Any, Any]:
     read = _recur(sentences, mask, config, "sentence_recurrent")
     read = _attend(read, mask, config)
     return token_ids, _pool(read, sentences, mask, config, "sentence_pooling")
+
+
+def _read_by_backbone(token_ids: Any, mask: Any, config: TextClassifierConfig) -> Any:
+    """Run a backbone of another library, which must take all that the tokenizer may give it."""
+    encoder = BackboneEncoder(config.backbone, "text", name=NETWORK)
+    for name in ("vocabulary_size", "max_length"):
+        most = getattr(encoder, name)
+        if most is not None and getattr(config, name) > most:
+            kind = config.backbone["class_name"]
+            raise ZooValueError(f"{name} must be at most {most}, that of the {kind}, got {getattr(config, name)}")
+    return encoder(token_ids, mask=mask)
 
 
 def _embed(token_ids: Any, config: TextClassifierConfig) -> Any:

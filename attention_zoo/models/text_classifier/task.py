@@ -60,7 +60,8 @@ class TextClassifier(Classifier):
             texts: what the tokenizer is trained on; None takes the texts of the first data that `fit` sees.
             seed: of the new weights.
             dtype: dtype policy ("mixed_bfloat16"); None is Keras's current one.
-            **config: fields of `TextClassifierConfig`.
+            **config: fields of `TextClassifierConfig`. `backbone` may also be a backbone of keras-hub or the local
+                folder of a preset, whose weights are then taken over; token ids are those of our own tokenizer.
 
         Raises:
             ZooValueError: if a field is unknown (with the nearest names) or a value cannot work.
