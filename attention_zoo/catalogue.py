@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from attention_zoo.errors import ZooError, ZooFileError, unknown
+from attention_zoo.files import read_json
 from attention_zoo.presets import shelf
-from attention_zoo.presets.card import Card, read_json
+from attention_zoo.presets.card import Card
 
 # Family to "module:class"; the module is imported when a model of the family is loaded, not before.
 FAMILIES: dict[str, str] = {

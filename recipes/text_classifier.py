@@ -40,13 +40,13 @@ from attention_zoo.cli import steps
 from attention_zoo.cli.options import takes
 from attention_zoo.data import Dataset
 from attention_zoo.errors import ZooFileError, ZooValueError
+from attention_zoo.files import write_json
 from attention_zoo.models.classifier import LOGITS
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier.report import draw, judge_split
 from attention_zoo.models.classifier.training import prior_bias
 from attention_zoo.models.text_classifier import TextClassifier, TextClassifierConfig
 from attention_zoo.models.text_classifier.task import rows
-from attention_zoo.presets.card import write_json
 from attention_zoo.text import TextPreprocessor
 from attention_zoo.text.cooccurrence import cooccurrence_vectors
 from attention_zoo.training import Batches, EpochLog, cross_validate

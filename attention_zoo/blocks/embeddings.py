@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Position, get_part
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 PAD_ID, MASK_ID = 0, 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.errors import unknown
 
 KINDS = ("gelu", "relu", "silu", "swiglu")

@@ -15,9 +15,9 @@ from typer import Option
 from attention_zoo import catalogue, data
 from attention_zoo.data import Dataset
 from attention_zoo.errors import ZooFileError, ZooValueError, need
+from attention_zoo.files import write_json
 from attention_zoo.models.classifier import Classifier
 from attention_zoo.models.learning import Learning
-from attention_zoo.presets.card import write_json
 
 HELD_OUT = 0.1  # share of data without a validation split that is held out
 LEARNING = (

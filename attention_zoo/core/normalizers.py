@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core.masks import MASKED
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.errors import ZooValueError
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.part import Part, get_part, register
 from attention_zoo.errors import ZooValueError
 

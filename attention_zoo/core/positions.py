@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import initializers, ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.errors import ZooValueError
 

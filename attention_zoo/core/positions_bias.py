@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.part import register
 from attention_zoo.core.positions import Places, Position
 from attention_zoo.errors import ZooValueError

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.part import register
 from attention_zoo.core.positions import Pairs, Places, Position, sinusoid
 from attention_zoo.core.rows import share_heads

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import initializers, ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.part import Part, register
 from attention_zoo.core.rows import compare_rows
 from attention_zoo.errors import ZooValueError

@@ -12,7 +12,8 @@ import numpy as np
 from attention_zoo.errors import ZooTypeError
 from attention_zoo.export.bridge import FORMATS, Report, export_model
 from attention_zoo.export.place import check_free, publish
-from attention_zoo.presets.card import sha256, write_json
+from attention_zoo.files import write_json
+from attention_zoo.presets.card import sha256
 
 FORMAT = 1  # of bundle.json; raised when an older runtime could no longer read it
 SETTINGS = ("family", "multi_label", "thresholds", "temperature")

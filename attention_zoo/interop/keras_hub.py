@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from attention_zoo.errors import ZooFileError, ZooValueError
+from attention_zoo.files import read_json
 from attention_zoo.interop.backbones import build, check_spec, to_spec
 from attention_zoo.interop.telling import told
-from attention_zoo.presets.card import read_json
 
 CONFIG, CONVERTER = "config.json", "image_converter.json"
 WEIGHTS = ("model.weights.h5", "model.weights.json")  # in one file, or the list of several

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras.src.backend.common import global_state
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 
 NAMES = "object_name_uids"  # where Keras counts the names that it gave
 

@@ -5,11 +5,11 @@ from typing import Any
 import keras
 from keras import constraints, initializers, regularizers
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Attended, Masks, Parts, attend, get_part, site_path
 from attention_zoo.core.folding import Folding
 from attention_zoo.core.heads import mix_maps, shared_groups
 from attention_zoo.core.masks import as_pairs, both
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.patterns import Causal, SlidingWindow
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.incremental import Incremental

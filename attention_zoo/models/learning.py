@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.models.config import check_share
 from attention_zoo.training import EarlyStopping, adamw, schedule

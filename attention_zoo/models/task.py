@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
+from attention_zoo.files import read_json, write_json
 from attention_zoo.models.config import Config
 from attention_zoo.models.folders import CONFIG, PREPROCESSOR, WEIGHTS, write_folder
-from attention_zoo.presets.card import CARD, Card, read_json, write_json
+from attention_zoo.presets.card import CARD, Card
 from attention_zoo.presets.weights import load_weights, save_weights
 from attention_zoo.training import precision
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from attention_zoo.errors import ZooFileError, unknown
+from attention_zoo.files import read_json, write_json
 
 CARD = "card.json"
 REQUIRED = ("config.json", "weights.npz")
@@ -201,46 +200,3 @@ def sha256(path: str | Path) -> str:
     except OSError as error:
         raise ZooFileError(f"{path} cannot be read: {error.strerror}") from error
     return digest.hexdigest()
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a JSON file whose top is an object.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ZooFileError: if it is missing, cannot be read, or is not a JSON object in UTF-8.
-    """
-    try:
-        values = json.loads(Path(path).read_bytes())
-    except FileNotFoundError as error:
-        raise ZooFileError(f"{path} is missing") from error
-    except OSError as error:
-        raise ZooFileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ZooFileError(f"{path} is damaged: it is not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise ZooFileError(f"{path} is damaged: a JSON object is wanted, got {type(values).__name__}")
-    return values
-
-
-def write_json(path: str | Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON object, whole or not at all.
-
-    Args:
-        path: the file; its folder must exist.
-        values: what `json` can write.
-
-    Raises:
-        ZooFileError: if the folder cannot be written.
-    """
-    path = Path(path)
-    text = json.dumps(dict(values), indent=1, ensure_ascii=False) + "\n"
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ZooFileError(f"{path} cannot be written: {error.strerror}") from error

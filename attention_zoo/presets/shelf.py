@@ -24,7 +24,8 @@ from typing import Any
 from urllib.parse import quote, urldefrag, urlsplit
 
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, need, unknown
-from attention_zoo.presets.card import CARD, Card, inside, read_json
+from attention_zoo.files import read_json
+from attention_zoo.presets.card import CARD, Card, inside
 
 PACKAGE = Path(__file__).parent
 ARCHITECTURES = PACKAGE / "architectures.json"

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from attention_zoo.answers import Answer, decide
+from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooFileError, ZooValueError, need, unknown
-from attention_zoo.presets.card import inside, read_json, sha256
+from attention_zoo.files import read_json
+from attention_zoo.presets.card import inside, sha256
 
 FORMAT = 1
 PREFIX = "attention."
@@ -56,8 +58,7 @@ class Runner:
             ZooValueError: if there is no input, one is empty or damaged, or `batch_size` is below 1.
             ZooTypeError: if an input is nothing that the model reads.
         """
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ZooValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        batch_size = whole_number("batch_size", batch_size)
         inputs = self.preprocessor.items(inputs)
         order = sorted(range(len(inputs)), key=lambda index: self.preprocessor.size(inputs[index]))
         logits = np.empty((len(inputs), len(self.labels)), np.float32)
@@ -170,7 +171,5 @@ def _session(path: Path, threads: int | None) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise ZooValueError(f"threads must be a whole number of at least 1, got {threads!r}")
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = whole_number("threads", threads)
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

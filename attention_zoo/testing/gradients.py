@@ -1,4 +1,4 @@
-"""Gradients without naming a backend: one step of gradient descent, read from the optimiser's own memory."""
+"""The gradients of a layer in its weights and inputs."""
 
 import contextlib
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from attention_zoo.calibrate.gradients import slopes
 from attention_zoo.core.tape import Tape
 from attention_zoo.testing.subject import Subject, weight_names
 
@@ -30,17 +31,12 @@ class _Shifted(keras.Model):
         return keras.ops.cast(keras.tree.flatten(result)[0], "float32")
 
 
-def _inner(wanted: Any, output: Any) -> Any:
-    return keras.ops.sum(wanted * output)
-
-
 def gradients(
     subject: Subject, inputs: dict, visible: Any, *, training: bool = False, watched: bool = False
 ) -> dict[str, np.ndarray]:
     """Return the gradient of sum(direction * output) in every weight and every input, exactly.
 
-    A first step of gradient descent with momentum leaves minus the gradient in the optimiser's memory; the weights are
-    put back.
+    The weights are put back.
 
     Args:
         subject: whose layer it is.
@@ -55,13 +51,10 @@ def gradients(
     layer = subject.layer
     before = layer.get_weights()
     model = _Shifted(subject, inputs, visible, training, watched)
-    optimizer = keras.optimizers.SGD(learning_rate=1.0, momentum=0.5)
-    model.compile(optimizer=optimizer, loss=_inner, run_eagerly=True, jit_compile=False, auto_scale_loss=False)
     shape = keras.tree.flatten(subject.form.call(layer, inputs, visible))[0].shape
     direction = np.random.default_rng(4).normal(size=tuple(shape)).astype("float32")
-    model.train_on_batch(inputs, direction)
+    found = slopes(model, inputs, direction)
     layer.set_weights(before)
     names = {id(weight): name for weight, name in zip(layer.weights, weight_names(layer))}
     names |= {id(shift): shift.name.replace("shift_", "input.") for shift in model.shifts.values()}
-    moments = zip(model.trainable_variables, optimizer.momentums)
-    return {names[id(variable)]: -keras.ops.convert_to_numpy(moment) for variable, moment in moments}
+    return {names[id(variable)]: slope for variable, slope in zip(model.trainable_variables, found)}

@@ -10,11 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
-from attention_zoo.text import files, vocabulary
+from attention_zoo.checks import whole_number
+from attention_zoo.errors import ZooError, ZooFileError, ZooValueError, unknown
+from attention_zoo.files import make_folder, read_bytes, read_json, write_bytes, write_json
+from attention_zoo.text import vocabulary
 from attention_zoo.text.sentences import sentence_spans
 from attention_zoo.text.strings import as_text, as_texts
 
+FORMAT = 1  # of preprocessor.json
+TOKENIZER, CONFIG = "tokenizer.json", "preprocessor.json"
 PAD_ID, UNKNOWN_ID, MASK_ID = 0, 1, 2
 LAYOUTS = ("flat", "sentences")
 WORDS_MULTIPLE, SENTENCES_MULTIPLE = 8, 4
@@ -81,8 +85,8 @@ class TextPreprocessor:
     ):
         _check_choice("kind", kind, vocabulary.KINDS)
         _check_choice("layout", layout, LAYOUTS)
-        _check_number("max_length", max_length, 1, "tokens")
-        _check_number("max_sentences", max_sentences, 1, "sentences")
+        whole_number("max_length", max_length, 1, "tokens")
+        whole_number("max_sentences", max_sentences, 1, "sentences")
         found = [tokenizer.token_to_id(name) for name in vocabulary.SPECIAL]
         if found != [PAD_ID, UNKNOWN_ID, MASK_ID]:
             raise ZooValueError(f"tokenizer must have {', '.join(vocabulary.SPECIAL)} as 0, 1, 2, got {found}")
@@ -118,8 +122,8 @@ class TextPreprocessor:
             ZooValueError, ZooTypeError: if a text or an argument cannot work.
         """
         _check_choice("kind", kind, vocabulary.KINDS)
-        _check_number("vocabulary_size", vocabulary_size, SMALLEST_VOCABULARY, "entries")
-        _check_number("min_frequency", min_frequency, 1, "times")
+        whole_number("vocabulary_size", vocabulary_size, SMALLEST_VOCABULARY, "entries")
+        whole_number("min_frequency", min_frequency, 1, "times")
         tokenizer = vocabulary.build(as_texts(texts), kind, vocabulary_size, bool(lowercase), min_frequency)
         return cls(tokenizer, kind, max_length, layout, max_sentences)
 
@@ -132,7 +136,7 @@ class TextPreprocessor:
     def config(self) -> dict:
         """What `preprocessor.json` holds beside the tokenizer."""
         names = ("kind", "max_length", "layout", "max_sentences")
-        return {"format": files.FORMAT, **{name: getattr(self, name) for name in names}}
+        return {"format": FORMAT, **{name: getattr(self, name) for name in names}}
 
     @property
     def usage(self) -> str:
@@ -215,7 +219,9 @@ class TextPreprocessor:
         Raises:
             ZooFileError: if it cannot be written.
         """
-        files.save(Path(folder), self._tokenizer, self.config)
+        folder = make_folder(folder)
+        write_bytes(folder / TOKENIZER, (self._tokenizer.to_str(pretty=True) + "\n").encode("utf-8"))
+        write_json(folder / CONFIG, self.config)
 
     @classmethod
     def load(cls, folder: str | Path) -> "TextPreprocessor":
@@ -224,7 +230,17 @@ class TextPreprocessor:
         Raises:
             ZooFileError: if a file is missing or damaged; names it.
         """
-        return files.load(Path(folder), cls)
+        folder = Path(folder)
+        config = read_json(folder / CONFIG, FORMAT)
+        content = read_bytes(folder / TOKENIZER)
+        try:
+            tokenizer = Tokenizer.from_str(content.decode("utf-8"))
+        except Exception as error:  # the library raises the bare class
+            raise ZooFileError(f"{folder / TOKENIZER} is damaged: {error}") from error
+        try:
+            return cls(tokenizer, **config)
+        except (ZooError, TypeError) as error:
+            raise ZooFileError(f"{folder} is damaged: {error}") from error
 
     def _sentences(self, texts: list[str]) -> list[list[_Part]]:
         """Return the sentences of each text that are kept, each at most `max_length` long."""
@@ -284,10 +300,3 @@ def _rounded(count: int, multiple: int) -> int:
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise unknown(name, value, known)
-
-
-def _check_number(name: str, value: object, least: int, unit: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ZooTypeError(f"{name} must be a whole number ({unit}), got {value!r}")
-    if value < least:
-        raise ZooValueError(f"{name} must be at least {least} ({unit}), got {value}")

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.errors import ZooFileError, ZooValueError
-from attention_zoo.training.files import replace_file
+from attention_zoo.files import replace_file
 
 FORMAT = 1
 INDEX = "checkpoint.json"

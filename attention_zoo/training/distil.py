@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from attention_zoo.errors import ZooFileError, ZooValueError, need
+from attention_zoo.files import replace_file
 from attention_zoo.training.data import Batches
-from attention_zoo.training.files import replace_file
 from attention_zoo.training.ordered import ORDER
 
 SHARPNESS = 4.0  # turns margins of the linear teacher (about -1 to 1) into logits

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from attention_zoo.errors import ZooFileError, ZooValueError
-from attention_zoo.training.files import replace_file
+from attention_zoo.files import replace_file
 
 QUIET_SECONDS = 2.0
 

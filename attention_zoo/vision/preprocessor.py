@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from attention_zoo.errors import ZooError, ZooFileError, ZooTypeError, ZooValueError, unknown
-from attention_zoo.vision import files
+from attention_zoo.checks import whole_number
+from attention_zoo.errors import ZooError, ZooFileError, ZooValueError, unknown
+from attention_zoo.files import make_folder, read_json, write_json
 from attention_zoo.vision.arrays import CHANNELS, eight_bits
 from attention_zoo.vision.images import MAX_PIXELS, as_image, as_items
 from attention_zoo.vision.resizing import FILTERS, FITS, fitted, with_channels
 
+FORMAT, CONFIG = 1, "preprocessor.json"
 _COLOURS = (1, 3)
 
 
@@ -49,9 +51,9 @@ class ImagePreprocessor:
         max_pixels: int = MAX_PIXELS,
     ):
         for name, value, unit in (("height", height, "pixels"), ("width", width, "pixels"), ("fill", fill, "grey")):
-            _check_number(name, value, 0 if name == "fill" else 1, unit)
-        _check_number("max_pixels", max_pixels, 1, "pixels")
-        _check_number("channels", channels, 1, "channels")
+            whole_number(name, value, 0 if name == "fill" else 1, unit)
+        whole_number("max_pixels", max_pixels, 1, "pixels")
+        whole_number("channels", channels, 1, "channels")
         if channels not in _COLOURS:
             raise ZooValueError(f"channels must be 1 (grey) or 3 (colour), got {channels}")
         if fill > 255:
@@ -87,7 +89,7 @@ class ImagePreprocessor:
     def config(self) -> dict:
         """What `preprocessor.json` holds."""
         names = ("kind", "height", "width", "channels", "resize", "fit", "fill", "max_pixels")
-        return {"format": files.FORMAT, **{name: getattr(self, name) for name in names}}
+        return {"format": FORMAT, **{name: getattr(self, name) for name in names}}
 
     def __call__(self, images: Any) -> dict[str, np.ndarray]:
         """Decode and resize images.
@@ -145,7 +147,7 @@ class ImagePreprocessor:
         Raises:
             ZooFileError: if it cannot be written.
         """
-        files.save(Path(folder), self.config)
+        write_json(make_folder(folder) / CONFIG, self.config)
 
     @classmethod
     def load(cls, folder: str | Path) -> "ImagePreprocessor":
@@ -154,11 +156,14 @@ class ImagePreprocessor:
         Raises:
             ZooFileError: if the file is missing or damaged; names it.
         """
-        config = files.load(Path(folder), cls.kind)
+        path = Path(folder) / CONFIG
+        config = read_json(path, FORMAT)
+        if (kind := config.pop("kind", None)) != cls.kind:
+            raise ZooFileError(f"{path} must be of a preprocessor of the kind {cls.kind!r}, got {kind!r}")
         try:
             return cls(**config)
         except (ZooError, TypeError) as error:
-            raise ZooFileError(f"{Path(folder) / files.CONFIG} is damaged: {error}") from error
+            raise ZooFileError(f"{path} is damaged: {error}") from error
 
     def _placed(self, image: Any, name: str) -> np.ndarray:
         array = as_image(image, name, self.max_pixels)
@@ -188,10 +193,3 @@ def _whole(items: list | np.ndarray, size: tuple[int, int]) -> list | np.ndarray
     ):
         return np.stack(items)
     return items
-
-
-def _check_number(name: str, value: object, least: int, unit: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ZooTypeError(f"{name} must be a whole number ({unit}), got {value!r}")
-    if value < least:
-        raise ZooValueError(f"{name} must be at least {least} ({unit}), got {value}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attention_zoo.errors import ZooFileError, ZooValueError, need
-from attention_zoo.visualise.files import write
+from attention_zoo.files import write_bytes
 from attention_zoo.visualise.palette import INK, MAP_LIGHT, MUTED, RULE, ramp
 from attention_zoo.visualise.segments import printable
 
@@ -295,4 +295,4 @@ def _save(figure: Any, path: str | os.PathLike) -> Path:
         axes.yaxis.label.set_color(MUTED)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix[1:], bbox_inches="tight", pad_inches=0.2)
-    return write(path, buffer.getvalue())
+    return write_bytes(path, buffer.getvalue())

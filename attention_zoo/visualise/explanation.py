@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.visualise.files import write
+from attention_zoo.files import write_bytes
 from attention_zoo.visualise.segments import Segment, check_values, segments
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Explanation:
         makers = _makers()
         if suffix not in makers:
             raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
-        return write(path, makers[suffix](self))
+        return write_bytes(path, makers[suffix](self))
 
 
 def _makers() -> dict[str, Callable[[Explanation], bytes]]:

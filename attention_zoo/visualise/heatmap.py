@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from attention_zoo.errors import ZooValueError
+from attention_zoo.files import write_bytes
 from attention_zoo.visualise import segments as say
 from attention_zoo.visualise.explanation import as_maps
-from attention_zoo.visualise.files import write
 from attention_zoo.visualise.fonts import Fonts, vertical
 from attention_zoo.visualise.palette import INK, MAP_LIGHT, MUTED, PAPER, ramp
 from attention_zoo.visualise.sheet import Sheet, encode, paint_png, paint_svg
@@ -69,7 +69,7 @@ def token_strip(
     sheet = Sheet(WIDTH, strip.title, Fonts(sample=shown))
     bottom = add_strip(sheet, 46.0, strip, parts)
     add_warning(sheet, bottom, shown)
-    return write(path, painters[suffix](sheet))
+    return write_bytes(path, painters[suffix](sheet))
 
 
 def map_grid(
@@ -98,7 +98,7 @@ def map_grid(
     if Path(path).suffix.lower() != ".png":
         raise ZooValueError(f"path must end in .png, got {str(path)!r}")
     words = [token if isinstance(token, str) else token.text for token in tokens]
-    return write(path, encode(_grid(words, as_maps(maps), title), NUDGE))
+    return write_bytes(path, encode(_grid(words, as_maps(maps), title), NUDGE))
 
 
 @dataclass(frozen=True)

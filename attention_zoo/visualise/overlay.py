@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from attention_zoo.errors import ZooValueError
+from attention_zoo.files import write_bytes
 from attention_zoo.visualise import segments as say
-from attention_zoo.visualise.files import write
 from attention_zoo.visualise.fonts import Fonts
 from attention_zoo.visualise.palette import DARK, LIGHT, from_hex, from_oklab, to_oklab
 from attention_zoo.visualise.sheet import Sheet, paint_png, paint_svg
@@ -244,7 +244,7 @@ def overlay_sheet(
         sheet.label(28, 46, sheet.fitting(title, 18, width - 56), 18, colours["ink"])
         y = 68.0
     add_rows(sheet, panels, (28.0, y), columns, side, dark)
-    return write(path, painters[suffix](sheet))
+    return write_bytes(path, painters[suffix](sheet))
 
 
 def add_rows(

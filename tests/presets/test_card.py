@@ -5,7 +5,8 @@ import json
 import pytest
 
 from attention_zoo.errors import ZooFileError, ZooValueError
-from attention_zoo.presets.card import Card, inside, read_json, write_json
+from attention_zoo.files import read_json, write_json
+from attention_zoo.presets.card import Card, inside
 
 pytestmark = pytest.mark.once
 

@@ -251,11 +251,11 @@ def test_bad_texts_are_one_clear_sentence(case, layout):
 BAD_ARGUMENTS = {
     "kind": ({"kind": "words"}, "kind 'words' is unknown; the nearest names are 'word'"),
     "layout": ({"layout": "tree"}, "layout 'tree' is unknown"),
-    "size": ({"vocabulary_size": 3}, "vocabulary_size must be at least 16"),
-    "length": ({"max_length": 0}, "max_length must be at least 1"),
+    "size": ({"vocabulary_size": 3}, "vocabulary_size must be a whole number of at least 16"),
+    "length": ({"max_length": 0}, "max_length must be a whole number of at least 1"),
     "float": ({"max_length": 8.0}, "max_length must be a whole number"),
-    "sentences": ({"max_sentences": -1}, "max_sentences must be at least 1"),
-    "frequency": ({"min_frequency": 0}, "min_frequency must be at least 1"),
+    "sentences": ({"max_sentences": -1}, "max_sentences must be a whole number of at least 1"),
+    "frequency": ({"min_frequency": 0}, "min_frequency must be a whole number of at least 1"),
 }
 
 
@@ -281,7 +281,7 @@ DAMAGE = {
     "cut tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{"), "tokenizer.json is damaged"),
     "cut config": (lambda folder: (folder / "preprocessor.json").write_text("{"), "preprocessor.json is damaged"),
     "list": (lambda folder: (folder / "preprocessor.json").write_text("[]"), "preprocessor.json is damaged"),
-    "bytes": (lambda folder: (folder / "tokenizer.json").write_bytes(b"\xff"), "tokenizer.json cannot be read"),
+    "bytes": (lambda folder: (folder / "tokenizer.json").write_bytes(b"\xff"), "tokenizer.json is damaged"),
     "format": (edited("preprocessor.json", lambda config: config.update(format=9)), "must have format 1, got 9"),
     "key": (edited("preprocessor.json", lambda config: config.update(more=1)), "is damaged: .*more"),
     "value": (edited("preprocessor.json", lambda config: config.update(max_length="8")), "is damaged: max_length"),

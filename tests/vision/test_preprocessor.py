@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from attention_zoo import data
-from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
+from attention_zoo.errors import ZooFileError, ZooValueError
 from attention_zoo.vision import ImagePreprocessor
 
 pytestmark = pytest.mark.once
@@ -183,13 +183,13 @@ def test_it_comes_back_from_its_folder_as_it_was(tmp_path):
 
 DAMAGE = {
     "cut": ('{"format": 1, ', "is damaged"),
-    "a list": ("[1]", "is damaged: it holds no object"),
+    "a list": ("[1]", "is damaged: a JSON object is wanted"),
     "newer": ('{"format": 2}', "must have format 1, got 2"),
     "of texts": ('{"format": 1, "kind": "word"}', "must be of a preprocessor of the kind 'image', got 'word'"),
     "unknown": ('{"format": 1, "kind": "image", "height": 2, "width": 2, "depth": 3}', "is damaged: .*depth"),
     "out of range": (
         '{"format": 1, "kind": "image", "height": 0, "width": 2}',
-        "is damaged: height must be at least 1",
+        "is damaged: height must be a whole number of at least 1",
     ),
     "lacking": ('{"format": 1, "kind": "image"}', "is damaged: .*height"),
 }
@@ -212,13 +212,13 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
 
 
 BAD = {
-    "height": ({"height": 0}, ZooValueError, r"height must be at least 1 \(pixels\), got 0"),
-    "width": ({"width": 2.5}, ZooTypeError, "width must be a whole number"),
+    "height": ({"height": 0}, ZooValueError, r"height must be a whole number of at least 1 \(pixels\), got 0"),
+    "width": ({"width": 2.5}, ZooValueError, "width must be a whole number"),
     "channels": ({"channels": 2}, ZooValueError, r"channels must be 1 \(grey\) or 3 \(colour\), got 2"),
     "resize": ({"resize": "linear"}, ZooValueError, "resize 'linear' is unknown; the nearest names are 'bilinear'"),
     "fit": ({"fit": "croop"}, ZooValueError, "fit 'croop' is unknown; the nearest names are 'crop'"),
     "fill": ({"fill": 256}, ZooValueError, r"fill must be at most 255 \(white\), got 256"),
-    "max_pixels": ({"max_pixels": True}, ZooTypeError, "max_pixels must be a whole number"),
+    "max_pixels": ({"max_pixels": True}, ZooValueError, "max_pixels must be a whole number"),
 }
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment, with_map
 from attention_zoo.layers.alignment.content import Alignment

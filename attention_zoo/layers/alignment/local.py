@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.layers.alignment.base import Prepared
 from attention_zoo.layers.alignment.content import Alignment
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import get_part
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.alignment.base import Prepared, RecurrentAlignment, initial_weights
 from attention_zoo.layers.alignment.perceptron import Perceptron

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Attended, Masks, attend, site_path
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.projection import project
 from attention_zoo.layers.efficient.base import EfficientAttention
 

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Attended, Masks, Site, SlidingWindow, site_path, tap
 from attention_zoo.core.attend import MAP_AXES
 from attention_zoo.core.masks import MASKED, both, hide_queries
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.windows import Blocks
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.efficient.base import EfficientAttention, take_rows

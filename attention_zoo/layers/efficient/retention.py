@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Attended, Masks, Site, gate, site_path, tap
 from attention_zoo.core.attend import MAP_AXES
 from attention_zoo.core.masks import hide_queries
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.projection import project
 from attention_zoo.core.recurrence import decayed_sums, turn
 from attention_zoo.errors import ZooValueError

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.fourier import TRANSFORMS, circular_convolve
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import unknown
 from attention_zoo.layers.fusion.dense import project, share, shown
 

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.masks import MASKED
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.layers.fusion.dense import masks_of, project, shapes_of, shown
 
 

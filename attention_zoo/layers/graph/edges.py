@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.segments import present_ids, segment_softmax, segment_sum, segment_take
 from attention_zoo.errors import ZooValueError
 

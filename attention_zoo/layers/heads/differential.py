@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import initializers, ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Attended, attend, site_path, watched
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.masks import MASKED
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.segments import present_ids, segment_sum
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.memory.energies import Energies, logarithm, over_memory

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Masks, Parts, Site, attend, get_part, site_path, tap
 from attention_zoo.core.masks import MASKED
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.memory.energies import over_memory
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Masks, Parts, Site, attend, gate, get_part, site_path, tap
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.projection import project
 from attention_zoo.errors import ZooValueError
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import get_part
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.fourier import TRANSFORMS, circular_correlate
 from attention_zoo.core.masks import MASKED
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError, unknown
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core.grids import Windows, around, relative_scores, steps
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.layers.vision.image import ImageMixing, head_width, like_image, split_heads
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.grids import sample
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.vision.image import ImageMixing, head_width, like_image, split_heads
 

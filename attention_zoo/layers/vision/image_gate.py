@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import gate, site_path
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 
 IMAGE = ("batch", "height", "width", "channel")

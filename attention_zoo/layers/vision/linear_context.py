@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, attend_linear, site_path, tap
 from attention_zoo.core.attend import MAP_AXES
 from attention_zoo.core.grids import unfold
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.scores import unit_length
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.vision.image import ImageMixing, head_width, like_image, split_heads

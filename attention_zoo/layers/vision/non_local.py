@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.attend import MAP_AXES
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.core.rows import compare_rows, mix_rows
 from attention_zoo.errors import unknown
 from attention_zoo.layers.vision.image import ImageMixing, like_image, share_of, split_heads

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import whole_number
 from attention_zoo.core.grids import Windows
-from attention_zoo.core.numbers import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.vision.image import ImageMixing, head_width, two_numbers
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from attention_zoo.answers import Answer, decide
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.errors import unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.models.classifier.backbone import checked_backbone
 from attention_zoo.models.classifier.config import ClassifierConfig

@@ -7,7 +7,7 @@ import numpy as np
 from attention_zoo.answers import Answer
 from attention_zoo.calibrate.capture import capture, output_name
 from attention_zoo.calibrate.gradients import attention_gradients
-from attention_zoo.core.numbers import whole_number
+from attention_zoo.checks import whole_number
 from attention_zoo.core.tape import Site
 from attention_zoo.errors import unknown
 from attention_zoo.models.classifier.effects import chosen_labels, effects_of
