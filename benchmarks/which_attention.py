@@ -24,7 +24,7 @@ NETWORK = {
 }  # fmt: skip
 LEARNING = {
     "epochs": 8, "batch_size": 128, "learning_rate": 5e-3, "weight_decay": 0.05, "warmup": 0.15,
-    "augment": ("flip", {"name": "crop", "padding": 4}), "jit_compile": False,
+    "augment": ("flip", {"name": "crop", "padding": 4}),
 }  # fmt: skip
 PICTURES = 10_000
 DOCS = Path(__file__).parents[1] / "docs"
