@@ -13,16 +13,13 @@ import dataclasses
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from attention_zoo import data
 from attention_zoo.cli import steps
 from attention_zoo.cli.options import takes
 from attention_zoo.cli.summary import write_summary
-from attention_zoo.data import Dataset
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier.report import draw, judge_split
 from attention_zoo.models.image_classifier import ImageClassifier, ImageClassifierConfig
@@ -104,7 +101,7 @@ def main(options: Options) -> None:
     began = time.perf_counter()
     plan = planned(options)
     # 1. Data: train and validation; what has no validation split gives a tenth of its training pictures.
-    dataset = steps.read_data(options, "image", read_own, "a folder or a table of pictures")
+    dataset = steps.read_data(options, "image", ImageClassifier.raw.table, "a folder or a table of pictures")
     folder = steps.find_place(options, dataset)
     # 2. Model: a preset to go on from, or a new network.
     task = start(options, plan)
@@ -142,11 +139,6 @@ def planned(options: Options) -> Plan:
     ImageClassifierConfig.of(**plan.network)
     steps.check(options, plan.learning)
     return plan
-
-
-def read_own(path: str) -> Dataset:
-    """Read the user's pictures: a folder with a folder for each label, or a table with their paths."""
-    return data.read_image_folder(path) if Path(path).is_dir() else data.read_table(path, kind="image")
 
 
 def start(options: Options, plan: Plan) -> ImageClassifier:

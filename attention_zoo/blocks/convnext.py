@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
+from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.normalizing import make_norm
-from attention_zoo.errors import ZooValueError
+from attention_zoo.checks import share, whole_number
 from attention_zoo.layers import named
 
 
@@ -47,19 +48,14 @@ class ConvNextBlock(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in {"kernel": kernel, "expansion": expansion}.items():
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
-        if not 0 <= stochastic_depth < 1:
-            raise ZooValueError(f"stochastic_depth must be at least 0 and under 1, got {stochastic_depth}")
+            whole_number(name, value)
+        share("stochastic_depth", stochastic_depth)
         self.kernel, self.expansion, self.activation = kernel, expansion, activation
         self.attention, self.dropout, self.stochastic_depth = attention, dropout, stochastic_depth
 
     def get_config(self) -> dict:
         names = ("kernel", "expansion", "activation", "attention", "dropout", "stochastic_depth")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        if isinstance(self.attention, keras.layers.Layer):
-            config["attention"] = keras.saving.serialize_keras_object(self.attention)
-        return config
+        return with_plain_layers({**super().get_config(), **{name: getattr(self, name) for name in names}})
 
     def build(self, input_shape: Any) -> None:
         width, policy = input_shape[-1], {"dtype": self.dtype_policy}

@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.convolution import hide
 from attention_zoo.blocks.feed_forward import FeedForward
+from attention_zoo.checks import share
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers import named
 
@@ -67,8 +69,7 @@ class EncoderBlock(keras.layers.Layer):
         for name, value in {"feed_forward": feed_forward, "convolution": convolution}.items():
             if value < 0:
                 raise ZooValueError(f"{name} must be at least 0, got {value}")
-        if not 0 <= stochastic_depth < 1:
-            raise ZooValueError(f"stochastic_depth must be at least 0 and under 1, got {stochastic_depth}")
+        share("stochastic_depth", stochastic_depth)
         self.supports_masking = True
         self.num_heads, self.feed_forward, self.attention, self.key_dim = num_heads, feed_forward, attention, key_dim
         self.dropout, self.attention_dropout, self.kind, self.norm = dropout, attention_dropout, kind, norm
@@ -77,10 +78,7 @@ class EncoderBlock(keras.layers.Layer):
     def get_config(self) -> dict:
         names = ("num_heads", "feed_forward", "attention", "key_dim", "dropout", "attention_dropout", "kind", "norm")
         names += ("convolution", "stochastic_depth")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        if isinstance(self.attention, keras.layers.Layer):
-            config["attention"] = keras.saving.serialize_keras_object(self.attention)
-        return config
+        return with_plain_layers({**super().get_config(), **{name: getattr(self, name) for name in names}})
 
     def build(self, input_shape: Any) -> None:
         width, policy = input_shape[-1], {"dtype": self.dtype_policy}

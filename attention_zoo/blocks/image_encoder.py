@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.feed_forward import FeedForward
 from attention_zoo.blocks.normalizing import make_norm
+from attention_zoo.checks import share
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers import named
 
@@ -54,17 +56,13 @@ class ImageEncoderBlock(keras.layers.Layer):
             raise unknown("norm", norm, NORMS)
         if feed_forward < 0:
             raise ZooValueError(f"feed_forward must be at least 0 (channels), got {feed_forward}")
-        if not 0 <= stochastic_depth < 1:
-            raise ZooValueError(f"stochastic_depth must be at least 0 and under 1, got {stochastic_depth}")
+        share("stochastic_depth", stochastic_depth)
         self.feed_forward, self.attention, self.dropout = feed_forward, attention, dropout
         self.kind, self.norm, self.stochastic_depth = kind, norm, stochastic_depth
 
     def get_config(self) -> dict:
         names = ("feed_forward", "attention", "dropout", "kind", "norm", "stochastic_depth")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        if isinstance(self.attention, keras.layers.Layer):
-            config["attention"] = keras.saving.serialize_keras_object(self.attention)
-        return config
+        return with_plain_layers({**super().get_config(), **{name: getattr(self, name) for name in names}})
 
     def build(self, input_shape: Any) -> None:
         policy = {"dtype": self.dtype_policy}

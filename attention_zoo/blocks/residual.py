@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 import keras
 
+from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.normalizing import NORMS, make_norm
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.checks import share, whole_number
+from attention_zoo.errors import unknown
 from attention_zoo.layers import named
 
 KINDS = ("basic", "bottleneck", "inverted", "fused")
@@ -93,11 +95,9 @@ class ResidualBlock(keras.layers.Layer):
             if value not in known:
                 raise unknown(f"{name} of a residual block", value, known)
         for name, value in {"filters": filters, "stride": stride, "expansion": expansion, "kernel": kernel}.items():
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+            whole_number(name, value)
         for name, value in {"dropout": dropout, "stochastic_depth": stochastic_depth}.items():
-            if not 0 <= value < 1:
-                raise ZooValueError(f"{name} must be at least 0 and under 1, got {value}")
+            share(name, value)
         self.filters, self.kind, self.stride, self.order, self.norm = filters, kind, stride, order, norm
         self.activation, self.attention, self.expansion, self.kernel = activation, attention, expansion, kernel
         self.dropout, self.stochastic_depth = dropout, stochastic_depth
@@ -105,10 +105,7 @@ class ResidualBlock(keras.layers.Layer):
     def get_config(self) -> dict:
         names = ("filters", "kind", "stride", "order", "norm", "activation", "attention", "expansion", "kernel")
         names += ("dropout", "stochastic_depth")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        if isinstance(self.attention, keras.layers.Layer):
-            config["attention"] = keras.saving.serialize_keras_object(self.attention)
-        return config
+        return with_plain_layers({**super().get_config(), **{name: getattr(self, name) for name in names}})
 
     def steps(self, width: int) -> list[Step]:
         """Return the convolutions of the branch for inputs of `width` channels."""

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.checks import whole_number
-from attention_zoo.errors import ZooValueError
+from attention_zoo.checks import share, whole_number
 
 
 def for_each(queries: Any, inputs: Any) -> Any:
@@ -46,10 +45,8 @@ class LearnedQueries(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads = whole_number("num_heads", num_heads)
         self.key_dim = None if key_dim is None else whole_number("key_dim", key_dim)
-        if not 0 <= dropout < 1:
-            raise ZooValueError(f"dropout must be at least 0 and under 1, got {dropout}")
         self.supports_masking = True
-        self.dropout, self.seed = dropout, seed
+        self.dropout, self.seed = share("dropout", dropout), seed
 
     def get_config(self) -> dict:
         names = ("num_heads", "key_dim", "dropout", "seed")

@@ -38,6 +38,12 @@ class Config:
         """Return the names of the fields."""
         return tuple(field.name for field in dataclasses.fields(cls))
 
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Take `values` for the fields that are None; for `__post_init__` alone."""
+        for name, value in values.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
     def change(self, **values: Any) -> Self:
         """Return a copy with other values.
 
@@ -76,16 +82,6 @@ class Config:
             return cls.of(**network, **answers)
         except (ZooValueError, TypeError) as error:
             raise ZooFileError(f"{source} is damaged: {error}") from error
-
-
-def check_share(name: str, value: Any) -> None:
-    """Check a share: at least 0 and under 1.
-
-    Raises:
-        ZooValueError: if it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ZooValueError(f"{name} must be at least 0 and under 1 (share), got {value!r}")
 
 
 def as_tuple(name: str, values: Any) -> tuple:

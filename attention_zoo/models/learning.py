@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 
-from attention_zoo.checks import whole_number
+from attention_zoo.checks import share, whole_number
 from attention_zoo.errors import ZooValueError, unknown
-from attention_zoo.models.config import check_share
 from attention_zoo.training import EarlyStopping, adamw, schedule
 
 # What `keras.Model.compile` and `keras.Model.fit` take and this house does not decide itself.
@@ -69,8 +68,8 @@ class Learning:
     def __post_init__(self) -> None:
         whole_number("epochs", self.epochs, 1, "times all data is seen")
         whole_number("batch_size", self.batch_size, 1, "examples a step")
-        check_share("warmup", self.warmup)
-        check_share("smoothing", self.smoothing)
+        share("warmup", self.warmup)
+        share("smoothing", self.smoothing)
         for name in ("focus", "balance", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ZooValueError(f"{name} must be at least 0, got {getattr(self, name)!r}")

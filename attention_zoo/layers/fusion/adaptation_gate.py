@@ -5,9 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.checks import share
 from attention_zoo.core import gate, site_path
 from attention_zoo.errors import ZooValueError
-from attention_zoo.layers.fusion.dense import masks_of, normalize, project, shapes_of, share, shown
+from attention_zoo.layers.fusion.dense import masks_of, normalize, project, shapes_of, shown
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")

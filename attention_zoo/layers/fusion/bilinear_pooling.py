@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.checks import whole_number
+from attention_zoo.checks import share, whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.core.fourier import TRANSFORMS, circular_convolve
 from attention_zoo.errors import unknown
-from attention_zoo.layers.fusion.dense import project, share, shown
+from attention_zoo.layers.fusion.dense import project, shown
 
 # Inside the root, whose gradient at 0 is infinite.
 _TINY = 1e-6

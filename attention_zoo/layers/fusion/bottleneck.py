@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.checks import whole_number
+from attention_zoo.checks import share, whole_number
 from attention_zoo.errors import ZooValueError
-from attention_zoo.layers.fusion.dense import masks_of, normalize, shapes_of, share, some
+from attention_zoo.layers.fusion.dense import masks_of, normalize, shapes_of, some
 from attention_zoo.layers.multi_head import MultiHeadAttention
 
 

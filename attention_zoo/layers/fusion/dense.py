@@ -79,10 +79,3 @@ def shapes_of(name: str, shapes: Any, least: int) -> list[tuple]:
     if any(shape[-1] is None for shape in shapes):
         raise ZooValueError(f"{name} must have known widths, got shapes {shapes}")
     return [tuple(shape) for shape in shapes]
-
-
-def share(name: str, value: float) -> float:
-    """Return `value` if it is at least 0 and under 1."""
-    if not 0 <= value < 1:
-        raise ZooValueError(f"{name} must be at least 0 and under 1, got {value!r}")
-    return value

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attention_zoo.checks import whole_number
+from attention_zoo.checks import share, whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.models.classifier.backbone import checked_backbone
 from attention_zoo.models.classifier.config import ClassifierConfig
-from attention_zoo.models.config import as_tuple, check_share
+from attention_zoo.models.config import as_tuple
 
 # What each network means where a field is left None. Any of these fields may be given in place of the network's own,
 # so a mix of two networks is a config, not a new class.
@@ -130,9 +130,7 @@ class ImageClassifierConfig(ClassifierConfig):
         if self.network not in NETWORKS:
             raise unknown("network", self.network, NETWORKS)
         object.__setattr__(self, "backbone", checked_backbone(self.network, self.backbone))
-        for name, value in {**PLAIN, **NETWORKS[self.network]}.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        self.fill({**PLAIN, **NETWORKS[self.network]})
         for name in ("widths", "depths", "strides", "gate_stages", "mean", "std", "blocks", "attention", "heads"):
             self._listed(name)
         self._check_stages()
@@ -209,7 +207,7 @@ class ImageClassifierConfig(ClassifierConfig):
         if not _number(self.feed_forward) or not 0 <= self.feed_forward < float("inf"):
             raise ZooValueError(f"feed_forward must be at least 0 (times the width), got {self.feed_forward!r}")
         for name in ("dropout", "attention_dropout", "head_dropout", "stochastic_depth"):
-            check_share(name, getattr(self, name))
+            share(name, getattr(self, name))
         if self.kernel % 2 == 0:
             raise ZooValueError(f"kernel must be odd (pixels), got {self.kernel}")
         if self.stem == "convolutions" and (self.patch < 2 or self.patch & (self.patch - 1)):

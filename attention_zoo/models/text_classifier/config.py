@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from attention_zoo.checks import whole_number
+from attention_zoo.checks import share, whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.models.classifier.backbone import checked_backbone
 from attention_zoo.models.classifier.config import ClassifierConfig
-from attention_zoo.models.config import as_tuple, check_share
+from attention_zoo.models.config import as_tuple
 
 # What each network means where a field is left None. Any of these fields may be given in place of the network's own,
 # so a mix of two networks is a config, not a new class.
@@ -77,15 +77,9 @@ class TextClassifierConfig(ClassifierConfig):
         if self.network not in NETWORKS:
             raise unknown("network", self.network, NETWORKS)
         object.__setattr__(self, "backbone", checked_backbone(self.network, self.backbone))
-        for name, value in {**PLAIN, **NETWORKS[self.network]}.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        own = {"filters": self.width, "feed_forward": None, "units": None}
+        self.fill({**PLAIN, **NETWORKS[self.network]})
         whole_number("width", self.width, 1, "channels")
-        own.update(feed_forward=4 * self.width, units=max(self.width // 2, 1))
-        for name, value in own.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        self.fill({"filters": self.width, "feed_forward": 4 * self.width, "units": max(self.width // 2, 1)})
         object.__setattr__(self, "convolutions", as_tuple("convolutions", self.convolutions))
         self._check_numbers()
         self._check_choices()
@@ -118,7 +112,7 @@ class TextClassifierConfig(ClassifierConfig):
             whole_number("convolutions", width, 1, "tokens each")
         shares = ("token_dropout", "embedding_dropout", "dropout", "attention_dropout", "head_dropout")
         for name in (*shares, "stochastic_depth"):
-            check_share(name, getattr(self, name))
+            share(name, getattr(self, name))
         if self.depth and self.width % self.heads:
             raise ZooValueError(f"width must be a multiple of heads, got {self.width} channels for {self.heads} heads")
 
