@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import page_images  # noqa: E402
+
 from attention_zoo import layers  # noqa: E402
 from attention_zoo.layers.catalogue import catalogue  # noqa: E402
 
@@ -229,7 +231,18 @@ def taken(milliseconds: float | str, mebibytes: float | str) -> str:
     return "-" if isinstance(milliseconds, str) else f"{milliseconds:.3g} ms, {mebibytes:.0f} MiB"
 
 
-PAGES = {"attention.md": attention, "efficient.md": efficient, "not_included.md": not_included, "peers.md": peers}
+def images() -> str:
+    """Write what was measured about networks for images."""
+    return page_images.page(results, MADE)
+
+
+PAGES = {
+    "attention.md": attention,
+    "efficient.md": efficient,
+    "images.md": images,
+    "not_included.md": not_included,
+    "peers.md": peers,
+}
 
 
 def main() -> int:
