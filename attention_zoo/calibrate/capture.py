@@ -42,13 +42,26 @@ class Captured(keras.Model):
         return {"output": output, **maps}
 
     def get_config(self) -> dict:
-        model = keras.saving.serialize_keras_object(self.model)
+        model = untrained(self.model)
         return {**super().get_config(), "model": model, "only": self.only}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Captured":
         model = keras.saving.deserialize_keras_object(config["model"], custom_objects=custom_objects)
         return cls(**{**config, "model": model})
+
+
+def untrained(model: keras.Model) -> dict:
+    """Return the serialised form of a model within another, without how it was compiled for training.
+
+    That is none of the other's business, and may name a loss which is known to the trainer alone.
+
+    Args:
+        model: any Keras model.
+    """
+    described = keras.saving.serialize_keras_object(model)
+    described.pop("compile_config", None)
+    return described
 
 
 def output_name(site: str) -> str:

@@ -121,3 +121,16 @@ def test_remat_steps_aside_while_watched():
     np.testing.assert_array_equal(numbers(plain), numbers(seen))
     np.testing.assert_array_equal(numbers(tape.maps[SITE.path]), [2.0, 2.0])
     assert calls[-1] is True
+
+
+def test_a_captured_model_says_nothing_of_how_the_model_was_trained():
+    class Own(keras.losses.Loss):
+        def call(self, truth, output):
+            return keras.ops.mean((truth - output) ** 2, axis=-1)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile("sgd", Own())
+    watched = capture(model)
+    again = type(watched).from_config(watched.get_config())
+    assert isinstance(again.model, keras.Model)
