@@ -3,15 +3,30 @@
 from attention_zoo import data
 clinc = data.load("clinc150")                 # or sample=True: a small real sample, no network
 clinc["train"]["text"], clinc["train"]["label"], clinc.licence
+multi30k = data.load("multi30k")              # columns "en", "de", "fr": the same sentences side by side, no labels
 mine = data.read_table("reviews.csv")         # columns found, or named: text="body", label="stars"
 photos = data.read_image_folder("animals")    # one folder for each label; or a table: image="file", label="animal"
+pairs = data.read_parallel("a.en", "a.de")    # or a table: source="english", target="german"
 train, validation = data.hold_out(mine["train"], share=0.1, seed=0)
 """
 
 from attention_zoo.data.dataset import Dataset, Split
 from attention_zoo.data.folder import read_image_folder
+from attention_zoo.data.parallel import read_parallel
 from attention_zoo.data.registry import load, names
 from attention_zoo.data.splitting import hold_out, k_folds
+from attention_zoo.data.synthetic import synthetic_pairs
 from attention_zoo.data.table import read_table
 
-__all__ = ["Dataset", "Split", "hold_out", "k_folds", "load", "names", "read_image_folder", "read_table"]
+__all__ = [
+    "Dataset",
+    "Split",
+    "hold_out",
+    "k_folds",
+    "load",
+    "names",
+    "read_image_folder",
+    "read_parallel",
+    "read_table",
+    "synthetic_pairs",
+]

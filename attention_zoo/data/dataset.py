@@ -1,6 +1,6 @@
 """What a data set is: named splits of named columns, with its licence and source."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -94,7 +94,8 @@ class Dataset:
     Args:
         name: short name ("clinc150"), or the file's name for a table of the user's.
         splits: rows by split ("train", "val", "test", ...).
-        labels: every label, in the order of a model's outputs.
+        labels: every label, in the order of a model's outputs; none where rows have no column "label", as of texts
+            that stand side by side in several languages.
         multi_label: True where a row may have several labels, or none.
         licence: words of the licence ("CC BY 3.0"); "unknown" where nobody stated one.
         permissive: True where data and weights made of it may be used for anything (with attribution).
@@ -105,7 +106,7 @@ class Dataset:
 
     name: str
     splits: dict[str, Split] = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(default=(), repr=False)
     multi_label: bool = False
     licence: str = "unknown"
     permissive: bool = False
@@ -144,7 +145,18 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of texts (or images) and labels of all splits, in order; whatever way they lie on disk."""
+        """Fingerprint of all splits, in order, whatever way they lie on disk: of texts (or images) and labels.
+
+        Where there are no labels, it is of the names and values of all columns, which then are texts.
+        """
+        if "label" not in self.fields:
+            return fingerprint(_all_columns(self.splits))
         raw = self.raw
         words = images_as_words if raw == "image" else list
         return fingerprint((name, words(split[raw]), split["label"]) for name, split in self.splits.items())
+
+
+def _all_columns(splits: Mapping[str, Split]) -> Iterator[tuple]:
+    """Yield (split, [column], values, [column], values ...) of each split."""
+    for name, split in splits.items():
+        yield name, *(part for column in split.columns for part in ([column], split[column]))

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -13,20 +12,20 @@ _BETWEEN_VALUES = "\x1f"
 _BETWEEN_LABELS = "\x1e"
 
 
-def fingerprint(splits: Iterable[tuple[str, Any, Iterable]]) -> str:
-    """Return the sha256 over (name, raw values, labels) of all splits, in order.
+def fingerprint(splits: Iterable[tuple]) -> str:
+    """Return the sha256 over (name, values of a column, values of the next ...) of all splits, in order.
 
     Args:
-        splits: raw values are strings that are texts, or `images_as_words` of images.
+        splits: values are strings: texts, labels (or lists of them), or `images_as_words` of images.
 
     Returns:
         sha256 in hexadecimal.
     """
     digest = hashlib.sha256()
-    for name, raw, labels in splits:
-        joined = [label if isinstance(label, str) else _BETWEEN_LABELS.join(label) for label in labels]
-        for values in ([name], raw, joined):
-            digest.update(_BETWEEN_VALUES.join(values).encode("utf-8", "surrogatepass"))
+    for name, *columns in splits:
+        for values in ([name], *columns):
+            words = (value if isinstance(value, str) else _BETWEEN_LABELS.join(value) for value in values)
+            digest.update(_BETWEEN_VALUES.join(words).encode("utf-8", "surrogatepass"))
             digest.update(b"\n")
     return digest.hexdigest()
 

@@ -5,10 +5,11 @@ import gzip
 import io
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attention_zoo.errors import ZooFileError, ZooValueError
+from attention_zoo.errors import ZooFileError, ZooValueError, nearest
 
 KINDS = (".csv", ".tsv", ".jsonl", ".json")
 _LONGEST_FIELD = 2**31 - 1
@@ -22,11 +23,12 @@ class Row:
     values: dict[str, object]
 
 
-def read_rows(path: Path) -> tuple[list[str], list[Row]]:
+def read_rows(path: Path, wanted: str = "text (or image) and label") -> tuple[list[str], list[Row]]:
     """Read a table.
 
     Args:
         path: file that ends in .csv, .tsv, .jsonl or .json, perhaps followed by .gz; UTF-8.
+        wanted: what a row should hold, for sentences of errors.
 
     Returns:
         Names of the columns, and the rows; blank lines are left out.
@@ -38,11 +40,11 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
     kind = next((kind for kind in KINDS if path.name.lower().removesuffix(".gz").endswith(kind)), None)
     if kind is None:
         raise ZooValueError(f"{path} must end in {', '.join(KINDS)} (or one of these and .gz)")
-    content = _read_text(path)
+    content = read_text(path)
     if not content.strip():
-        raise ZooValueError(f"{path} is empty; it must hold rows of text (or image) and label")
+        raise ZooValueError(f"{path} is empty; it must hold rows of {wanted}")
     if kind in (".jsonl", ".json"):
-        rows = _read_json(path, content)
+        rows = _read_json(path, content, wanted)
     elif kind == ".tsv":
         rows = _from_fields(path, _tab_fields(content))
     else:
@@ -52,7 +54,39 @@ def read_rows(path: Path) -> tuple[list[str], list[Row]]:
     return list(dict.fromkeys(name for row in rows for name in row.values)), rows
 
 
-def _read_text(path: Path) -> str:
+def find_column(path: Path, columns: list[str], wanted: str | None, role: str, usual: Sequence[str]) -> str:
+    """Return the column of a role: the one that is named, else the first of the usual names that is there.
+
+    Args:
+        path: of the table, for sentences of errors.
+        columns: names of its columns.
+        wanted: what the user named; None looks for `usual`, whatever the size of the letters.
+        role: what the column holds ("label").
+        usual: names in small letters, the most usual first.
+
+    Raises:
+        ZooValueError: if there is no such column; names the nearest, or all.
+    """
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        close = ", ".join(repr(name) for name in nearest(wanted, columns))
+        raise ZooValueError(f"{role} column {wanted!r} is not in {path}; the nearest of its columns are {close}")
+    by_name = {name.strip().lower(): name for name in reversed(columns)}
+    found = next((by_name[name] for name in usual if name in by_name), None)
+    if found is None:
+        present = ", ".join(repr(name) for name in columns[:20])
+        raise ZooValueError(f"{path} has no column with a usual name for the {role}; name it by {role}=, of: {present}")
+    return found
+
+
+def read_text(path: Path) -> str:
+    """Read a file of UTF-8, unpacked where its name ends in .gz; a byte order mark is left out.
+
+    Raises:
+        ZooValueError: if it is not UTF-8; names the line.
+        ZooFileError: if it is missing or cannot be read.
+    """
     if not path.is_file():
         raise ZooFileError(f"{path} does not exist" if not path.exists() else f"{path} is no file")
     try:
@@ -107,7 +141,7 @@ def _from_fields(path: Path, lines: list[tuple[int, list[str]]]) -> list[Row]:
     return [Row(f"line {number}", dict(zip(header, fields))) for number, fields in filled[1:]]
 
 
-def _read_json(path: Path, content: str) -> list[Row]:
+def _read_json(path: Path, content: str, wanted: str) -> list[Row]:
     if content.lstrip().startswith("["):
         found = [(f"item {number}", item) for number, item in enumerate(_parsed(path, "", content), start=1)]
     else:
@@ -115,9 +149,7 @@ def _read_json(path: Path, content: str) -> list[Row]:
         found = [(f"line {n}", _parsed(path, f" line {n}", line)) for n, line in lines if line.strip()]
     for place, item in found:
         if not isinstance(item, dict):
-            raise ZooValueError(
-                f"{path} {place} must be an object with text (or image) and label, got {json.dumps(item)[:60]}"
-            )
+            raise ZooValueError(f"{path} {place} must be an object with {wanted}, got {json.dumps(item)[:60]}")
     return [Row(place, item) for place, item in found]
 
 

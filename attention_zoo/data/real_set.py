@@ -53,8 +53,9 @@ class RealSet:
         remote: the published files; none where it can only be read out of the user's folder.
         sha256: `Dataset.sha256` of the whole set; None where the form checks each file's own sum.
         licence, permissive, source, citation, multi_label: as in `Dataset`.
-        raw: column that a model reads, "text" or "image".
-        labels: all labels in output order; None where the train split names them (then sorted).
+        raw: column that a model reads, "text" or "image"; "pair" where every column is the same text in another
+            language, and there are no labels.
+        labels: all labels in output order; None where the train split names them (then sorted), or has none.
     """
 
     name: str

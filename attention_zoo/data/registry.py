@@ -9,17 +9,19 @@ from attention_zoo.data import (
     fashion_mnist,
     goemotions,
     imdb,
+    multi30k,
     reuters_r8,
     sst2,
     store,
 )
-from attention_zoo.data.dataset import Dataset
+from attention_zoo.data.dataset import Dataset, Split
 from attention_zoo.data.real_set import RealSet
 from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 
 _TEXTS = (clinc150, goemotions, imdb, sst2, reuters_r8)
 _IMAGES = (fashion_mnist, cifar10, cifar10_webp)
-REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES)}
+_PARALLEL = (multi30k,)
+REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES, *_PARALLEL)}
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -27,7 +29,8 @@ def names(raw: str | None = None) -> list[str]:
     """Return the names of the real data sets.
 
     Args:
-        raw: "text" or "image" for those of texts or of images; None for all.
+        raw: "text" or "image" for those of texts or of images with labels, "pair" for those of texts in several
+            languages; None for all.
     """
     return [name for name, real_set in REAL_SETS.items() if raw in (None, real_set.raw)]
 
@@ -41,7 +44,8 @@ def load(name: str, sample: bool = False) -> Dataset:
             fashion_mnist): no network.
 
     Returns:
-        The set, its texts or images and its labels checked against their known sha256 (the sample is not checked).
+        The set, its texts or images and its labels (of parallel texts: all columns) checked against their known sha256
+        (the sample is not checked).
 
     Raises:
         ZooValueError: if the name is unknown, or there is no sample of it.
@@ -59,7 +63,7 @@ def load(name: str, sample: bool = False) -> Dataset:
     dataset = _read(real_set, folder, sample=False)
     if real_set.sha256 is not None and (got := dataset.sha256) != real_set.sha256:
         raise ZooFileError(
-            f"{name} in {folder} is damaged or changed: sha256 of its {dataset.raw}s and labels must be "
+            f"{name} in {folder} is damaged or changed: sha256 of its {_contents(real_set)} must be "
             f"{real_set.sha256}, got {got}; delete that folder to get it anew"
         )
     return dataset
@@ -70,7 +74,7 @@ def _read(real_set: RealSet, folder: Path, sample: bool) -> Dataset:
     return Dataset(
         name=real_set.name,
         splits=splits,
-        labels=real_set.labels or tuple(sorted(set(splits["train"]["label"]))),
+        labels=real_set.labels or _labels(splits["train"]),
         multi_label=real_set.multi_label,
         licence=real_set.licence,
         permissive=real_set.permissive,
@@ -78,3 +82,11 @@ def _read(real_set: RealSet, folder: Path, sample: bool) -> Dataset:
         citation=real_set.citation,
         sample=sample,
     )
+
+
+def _labels(train: Split) -> tuple[str, ...]:
+    return tuple(sorted(set(train["label"]))) if "label" in train.columns else ()
+
+
+def _contents(real_set: RealSet) -> str:
+    return "texts" if real_set.raw == "pair" else f"{real_set.raw}s and labels"

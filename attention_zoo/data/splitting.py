@@ -9,13 +9,13 @@ from attention_zoo.errors import ZooValueError
 
 
 def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
-    """Hold out a share of the rows, the same share of each label (within one row).
+    """Hold out a share of the rows, the same share of each label (within one row) where there are labels.
 
     Every label keeps at least one row in the rest: a label with a single row is never held out. A row with several
     labels counts for the rarest of them.
 
     Args:
-        split: rows with a "label" column.
+        split: rows, perhaps with a column "label".
         share: part of the rows to hold out, between 0 and 1, both excluded.
         seed: of the draw.
 
@@ -40,10 +40,10 @@ def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
 
 
 def k_folds(split: Split, folds: int, seed: int = 0) -> list[tuple[Split, Split]]:
-    """Split rows into `folds` parts for cross-validation, each label spread evenly (within one row).
+    """Split rows into `folds` parts for cross-validation, each label (if any) spread evenly (within one row).
 
     Args:
-        split: rows with a "label" column; a row with several labels counts for the rarest of them.
+        split: rows, perhaps with a column "label"; a row with several labels counts for the rarest of them.
         folds: number of parts, at least 2 and at most the number of rows.
         seed: of the draw.
 
@@ -66,8 +66,9 @@ def k_folds(split: Split, folds: int, seed: int = 0) -> list[tuple[Split, Split]
 
 
 def _rows_by_label(split: Split, seed: int) -> list[list[int]]:
-    """Return the row numbers of each label (in order of the label), shuffled within it."""
-    labels = [(label,) if isinstance(label, str) else tuple(label) for label in split["label"]]
+    """Return the row numbers of each label (in order of the label), shuffled within it; without labels, of all."""
+    given = split["label"] if "label" in split.columns else [""] * len(split)
+    labels = [(label,) if isinstance(label, str) else tuple(label) for label in given]
     count = Counter(name for names in labels for name in names)
     rows: dict[str, list[int]] = {}
     for row, names in enumerate(labels):

@@ -1,12 +1,11 @@
 """A table of the user's own as a data set: which column is the text or image, which the label, how many a row has."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from attention_zoo.data.dataset import Dataset, Split
-from attention_zoo.data.formats import Row, read_rows
-from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, nearest
+from attention_zoo.data.formats import Row, find_column, read_rows
+from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 
 TEXT_NAMES = (
     "text", "sentence", "utterance", "review", "comment", "content", "message", "body", "document", "tweet", "post",
@@ -61,8 +60,8 @@ def read_table(
     columns, rows = read_rows(path)
     kind = _kind(columns, kind, text, image)
     named, usual = (image, IMAGE_NAMES) if kind == "image" else (text, TEXT_NAMES)
-    raw = _column(path, columns, named, kind, usual)
-    label = _column(path, columns, label, "label", LABEL_NAMES)
+    raw = find_column(path, columns, named, kind, usual)
+    label = find_column(path, columns, label, "label", LABEL_NAMES)
     values = [_text(path, row, raw, kind) for row in rows]
     if kind == "image":
         values = [_file(path, row, value) for row, value in zip(rows, values)]
@@ -87,20 +86,6 @@ def _kind(columns: list[str], kind: str | None, text: str | None, image: str | N
         return kind or ("text" if text else "image")
     present = {name.strip().lower() for name in columns}
     return "image" if present.isdisjoint(TEXT_NAMES) and not present.isdisjoint(IMAGE_NAMES) else "text"
-
-
-def _column(path: Path, columns: list[str], wanted: str | None, role: str, usual: Sequence[str]) -> str:
-    if wanted is not None:
-        if wanted in columns:
-            return wanted
-        close = ", ".join(repr(name) for name in nearest(wanted, columns))
-        raise ZooValueError(f"{role} column {wanted!r} is not in {path}; the nearest of its columns are {close}")
-    by_name = {name.strip().lower(): name for name in reversed(columns)}
-    found = next((by_name[name] for name in usual if name in by_name), None)
-    if found is None:
-        present = ", ".join(repr(name) for name in columns[:20])
-        raise ZooValueError(f"{path} has no column with a usual name for the {role}; name it by {role}=, of: {present}")
-    return found
 
 
 def _text(path: Path, row: Row, column: str, kind: str) -> str:

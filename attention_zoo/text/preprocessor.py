@@ -1,9 +1,6 @@
 """The text preprocessor: strings in, token numbers out, and back to the pieces of the user's own text."""
 
-import unicodedata
-import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +11,13 @@ from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooError, ZooFileError, ZooValueError, unknown
 from attention_zoo.files import make_folder, read_bytes, read_json, write_bytes, write_json
 from attention_zoo.text import vocabulary
+from attention_zoo.text.rows import PAD_ID, SaysOnce, Token, as_tokens, padded, rounded
 from attention_zoo.text.sentences import sentence_spans
 from attention_zoo.text.strings import as_text, as_texts
 
 FORMAT = 1  # of preprocessor.json
 TOKENIZER, CONFIG = "tokenizer.json", "preprocessor.json"
-PAD_ID, UNKNOWN_ID, MASK_ID = 0, 1, 2
+UNKNOWN_ID, MASK_ID = 1, 2
 LAYOUTS = ("flat", "sentences")
 WORDS_MULTIPLE, SENTENCES_MULTIPLE = 8, 4
 SMALLEST_VOCABULARY = 16
@@ -36,24 +34,7 @@ class _Part(NamedTuple):
 _NOTHING = _Part([], [])
 
 
-@dataclass(frozen=True)
-class Token:
-    """One piece of a text.
-
-    Args:
-        text: the characters as the user wrote them.
-        start: first character, 0-based, in the user's text.
-        end: one past the last character.
-        index: position in the (flattened) row of `token_ids`.
-    """
-
-    text: str
-    start: int
-    end: int
-    index: int
-
-
-class TextPreprocessor:
+class TextPreprocessor(SaysOnce):
     """Turn texts into `token_ids`, int32, padded with 0.
 
     Layout "flat" gives [batch, tokens]; layout "sentences" gives [batch, sentences, tokens]. Tokens are as many as the
@@ -92,7 +73,6 @@ class TextPreprocessor:
             raise ZooValueError(f"tokenizer must have {', '.join(vocabulary.SPECIAL)} as 0, 1, 2, got {found}")
         self.kind, self.max_length, self.layout, self.max_sentences = kind, max_length, layout, max_sentences
         self._tokenizer = tokenizer
-        self._has_warned = False
 
     @classmethod
     def train(
@@ -162,7 +142,7 @@ class TextPreprocessor:
             rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
             return {"token_ids": self._padded(self._cut(rows))}
         rows = self._sentences(texts)
-        sentences = min(_rounded(max(map(len, rows)), SENTENCES_MULTIPLE), self.max_sentences)
+        sentences = min(rounded(max(map(len, rows)), SENTENCES_MULTIPLE), self.max_sentences)
         flat = [part.ids for row in rows for part in row + [_NOTHING] * (sentences - len(row))]
         return {"token_ids": self._padded(flat).reshape(len(texts), sentences, -1)}
 
@@ -181,13 +161,13 @@ class TextPreprocessor:
         text = as_text(text, "text")
         if self.layout == "flat":
             offsets = self._tokenizer.encode(text).offsets[: self.max_length]
-            return _as_tokens(text, enumerate(offsets))
+            return as_tokens(text, enumerate(offsets))
         (parts,) = self._sentences([text])
-        width = min(_rounded(max(len(part.ids) for part in parts), WORDS_MULTIPLE), self.max_length)
+        width = min(rounded(max(len(part.ids) for part in parts), WORDS_MULTIPLE), self.max_length)
         places = (
             (row * width + column, span) for row, part in enumerate(parts) for column, span in enumerate(part.spans)
         )
-        return _as_tokens(text, places)
+        return as_tokens(text, places)
 
     def probes(self) -> list[dict[str, np.ndarray]]:
         """Return two batches of different size and length: numbers from the whole vocabulary (seed 0), padded.
@@ -263,38 +243,14 @@ class TextPreprocessor:
             self._warn(f"a text of {longest:,} tokens was cut to the first {self.max_length:,} (max_length)", depth=2)
         return [row[: self.max_length] or [UNKNOWN_ID] for row in rows]
 
-    def _warn(self, message: str, depth: int) -> None:
-        """Warn once, in the name of whoever called this object's caller, `depth` frames up."""
-        if not self._has_warned:
-            self._has_warned = True
-            warnings.warn(f"{message}; this is said once", UserWarning, stacklevel=depth + 2)
-
     def _padded(self, rows: list[list[int]]) -> np.ndarray:
-        length = min(_rounded(max(map(len, rows)), WORDS_MULTIPLE), self.max_length)
-        batch = np.full((len(rows), length), PAD_ID, dtype=np.int32)
-        for target, row in zip(batch, rows):
-            target[: len(row)] = row
-        return batch
+        return padded(rows, WORDS_MULTIPLE, self.max_length)
 
 
 def _parts(encoding: Encoding, shift: int, length: int) -> list[_Part]:
     """Cut the encoding of a sentence that begins at character `shift` into parts of at most `length` tokens."""
     ids, spans = encoding.ids, [(start + shift, end + shift) for start, end in encoding.offsets]
     return [_Part(ids[cut : cut + length], spans[cut : cut + length]) for cut in range(0, len(ids), length)]
-
-
-def _as_tokens(text: str, places: Iterable[tuple[int, tuple[int, int]]]) -> list[Token]:
-    """Make tokens of (index, (start, end)); an accent that is a character of its own goes with its letter."""
-    found = []
-    for index, (start, end) in places:
-        while end < len(text) and unicodedata.combining(text[end]):
-            end += 1
-        found.append(Token(text[start:end], start, end, index))
-    return found
-
-
-def _rounded(count: int, multiple: int) -> int:
-    return -(-max(count, 1) // multiple) * multiple
 
 
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:

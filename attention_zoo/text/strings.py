@@ -6,24 +6,28 @@ from collections.abc import Iterable
 from attention_zoo.errors import ZooTypeError, ZooValueError
 
 
-def as_texts(texts: str | bytes | Iterable[str | bytes]) -> list[str]:
+def as_texts(texts: str | bytes | Iterable[str | bytes], blank: bool = False) -> list[str]:
     """Return the texts as a list of strings; a single string is a list of one, UTF-8 bytes are decoded.
+
+    Args:
+        texts: what the user gave.
+        blank: whether a text may be empty or have nothing but blanks.
 
     Raises:
         ZooTypeError: if something is no string.
-        ZooValueError: if there is no text, one has nothing but blanks, or one is not UTF-8.
+        ZooValueError: if there is no text, one is blank and must not be, or one is not UTF-8.
     """
     if isinstance(texts, str | bytes):
-        return [as_text(texts, "text")]
+        return [as_text(texts, "text", blank)]
     if isinstance(texts, dict | os.PathLike) or not isinstance(texts, Iterable):
         raise ZooTypeError(f"texts must be strings in a list, got {type(texts).__name__}")
-    found = [as_text(text, f"texts[{number}]") for number, text in enumerate(texts)]
+    found = [as_text(text, f"texts[{number}]", blank) for number, text in enumerate(texts)]
     if not found:
         raise ZooValueError("texts must hold at least one string, got an empty list")
     return found
 
 
-def as_text(text: str | bytes, name: str) -> str:
+def as_text(text: str | bytes, name: str, blank: bool = False) -> str:
     """Return one text as a string that can be written as UTF-8; `name` is what errors call it."""
     if isinstance(text, bytes):
         try:
@@ -33,7 +37,7 @@ def as_text(text: str | bytes, name: str) -> str:
             raise ZooValueError(f"{name} must be UTF-8; {byte}, which is not") from error
     if not isinstance(text, str):
         raise ZooTypeError(f"{name} must be a string, got {type(text).__name__} {text!r:.40}")
-    if not text or text.isspace():
+    if not blank and (not text or text.isspace()):
         raise ZooValueError(f"{name} must hold at least one word, got {text[:20]!r}")
     if not text.isascii():
         try:

@@ -12,11 +12,14 @@ from attention_zoo.training.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Distillation,
+    SequenceCrossEntropy,
+    TokenAccuracy,
     balanced_weights,
     positive_weights,
 )
 from attention_zoo.training.optimizers import adamw, precision
 from attention_zoo.training.ordered import OrderedBatches
+from attention_zoo.training.pairs import PairBatches
 from attention_zoo.training.reports import EpochLines, EpochLog
 from attention_zoo.training.schedules import schedule
 from attention_zoo.training.seeds import set_seeds
@@ -36,7 +39,10 @@ __all__ = [
     "ImageBatches",
     "Judge",
     "OrderedBatches",
+    "PairBatches",
+    "SequenceCrossEntropy",
     "StopOnNan",
+    "TokenAccuracy",
     "TrainingDiverged",
     "adamw",
     "augmentation",

@@ -1,4 +1,4 @@
-"""Losses on logits: smoothed, weighted, focused, asymmetric, distilled."""
+"""Losses on logits: smoothed, weighted, focused, asymmetric, of sequences, distilled."""
 
 import keras
 import numpy as np
@@ -140,6 +140,80 @@ class BinaryCrossEntropy(keras.losses.Loss):
     def get_config(self):
         names = ("positive_weights", "smoothing", "focus_positive", "focus_negative", "shift")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable("attention_zoo")
+class SequenceCrossEntropy(keras.losses.Loss):
+    """Softmax cross-entropy from logits at each place of a row, over a large vocabulary, without padding.
+
+    target = (1 - smoothing) truth + smoothing / vocabulary
+    loss = mean over places of [log sum_v exp(z_v) - (1 - smoothing) z_truth - smoothing mean_v z_v]
+
+    which is - sum_v target[v] log softmax(z)[v] without ever writing the target down. The mean is over all real tokens
+    of the batch, so that a short row weighs less than a long one.
+
+    Args:
+        smoothing: share of the truth spread over all entries, 0 to 1.
+        padding: id that is no token.
+
+    Call: truth [batch, time] (ids), logits [batch, time, vocabulary]; weights [batch] or [batch, time], or None.
+    Returns: the mean over tokens, each with its weight; 0 where there are none. In float32.
+
+    Raises:
+        ZooValueError: if `smoothing` is out of its range.
+
+    Cost: time and memory batch x time x vocabulary, once more than the logits.
+    Source: Szegedy et al. 2016, arXiv:1512.00567, section 7; Vaswani et al. 2017, arXiv:1706.03762, section 5.4.
+    """
+
+    def __init__(self, smoothing=0.0, padding=0, reduction="mean_with_sample_weight", name="sequence_loss", **options):
+        super().__init__(name=name, reduction=reduction, **options)
+        self.smoothing = _share("smoothing", smoothing)
+        self.padding = int(padding)
+
+    def __call__(self, truth, logits, sample_weight=None):
+        weights = ops.cast(ops.not_equal(truth, self.padding), self.dtype)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+            if len(sample_weight.shape) < len(weights.shape):
+                sample_weight = ops.expand_dims(sample_weight, -1)
+            weights = weights * sample_weight
+        return super().__call__(truth, logits, weights)
+
+    def call(self, truth, logits):
+        places = ops.expand_dims(ops.cast(truth, "int32"), -1)
+        said = ops.squeeze(ops.take_along_axis(logits, places, axis=-1), -1)
+        loss = ops.logsumexp(logits, axis=-1) - (1.0 - self.smoothing) * said
+        return loss - self.smoothing * ops.mean(logits, axis=-1) if self.smoothing else loss
+
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing, "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable("attention_zoo")
+class TokenAccuracy(keras.metrics.Mean):
+    """Count at which share of the real tokens the largest logit is that of the truth.
+
+    Args:
+        padding: id that is no token.
+
+    Call: truth [batch, time] (ids), logits [batch, time, vocabulary].
+    """
+
+    def __init__(self, padding=0, name="token_accuracy", **options):
+        super().__init__(name=name, **options)
+        self.padding = int(padding)
+
+    def update_state(self, truth, logits, sample_weight=None):
+        """Add a batch; weights [batch, time] count tokens as they say."""
+        found = ops.equal(ops.cast(truth, "int32"), ops.cast(ops.argmax(logits, axis=-1), "int32"))
+        weights = ops.cast(ops.not_equal(truth, self.padding), self.dtype)
+        if sample_weight is not None:
+            weights = weights * ops.cast(sample_weight, self.dtype)
+        super().update_state(ops.cast(found, self.dtype), weights)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
 
 
 @keras.saving.register_keras_serializable("attention_zoo")

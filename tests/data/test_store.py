@@ -163,7 +163,8 @@ def test_a_set_without_a_sample_names_those_that_have_one():
 def test_every_published_file_is_https_with_a_sum():
     assert data.names("text") == ["clinc150", "goemotions", "imdb", "sst2", "reuters_r8"]
     assert data.names("image") == ["fashion_mnist", "cifar10", "cifar10_webp"]
-    assert data.names() == data.names("text") + data.names("image")
+    assert data.names("pair") == ["multi30k"]
+    assert data.names() == data.names("text") + data.names("image") + data.names("pair")
     for name, real_set in registry.REAL_SETS.items():
         assert real_set.remote or name == "cifar10_webp"
         for remote in real_set.remote:
@@ -185,6 +186,7 @@ def test_the_known_sums_of_the_published_sets_stay_as_they_are():
         "fashion_mnist": "88d94b05",
         "cifar10": "none",
         "cifar10_webp": "70cedc83",
+        "multi30k": "685d7730",
     }
 
 
