@@ -1,8 +1,8 @@
 """Which tests run where: in one worker those that share what is costly to build, and on one backend a sample.
 
 JAX compiles every operation of every shape by itself, and keeps what it compiled. There `make test` runs one case of
-each variant, and one in three of the other parametrized tests of layers (`make matrix` runs the rest), and drops what
-was compiled when it has grown large.
+each variant, and one in three of the other parametrized tests of layers and of what generates (`make matrix` runs the
+rest), and drops what was compiled when it has grown large.
 """
 
 import contextlib
@@ -19,6 +19,8 @@ import pytest
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 SLOW = os.environ.get("KERAS_BACKEND") == "jax"
+# Files, beside those of layers, whose parametrized tests are sampled there.
+SAMPLED = ("test_decoder_contract", "test_decode", "test_translator", "test_beam")
 # Bytes by which a worker may grow before compiled programs are dropped.
 GROWTH = 2 * 2**30
 _limit = [GROWTH]
@@ -33,7 +35,8 @@ def pytest_collection_modifyitems(items):
         if item.path.stem == "test_conformance" and "name" in parameters:
             group = parameters["name"]
         item.add_marker(pytest.mark.xdist_group(group))
-        if SLOW and parameters and item.path.parent.name == "layers" and left_out(item, parameters, seen):
+        sampled = item.path.parent.name == "layers" or item.path.stem in SAMPLED
+        if SLOW and parameters and sampled and left_out(item, parameters, seen):
             item.add_marker(pytest.mark.costly)
 
 

@@ -1,8 +1,10 @@
-"""What models are built of: embeddings, encoder blocks, convolutions, blocks of images, recurrent layers, pooling."""
+"""What models are built of: embeddings, encoders, decoders, convolutions, blocks of images, recurrence, pooling."""
 
 from attention_zoo.blocks.conformer import ConformerBlock, ConformerConvolution
 from attention_zoo.blocks.convnext import ConvNextBlock
 from attention_zoo.blocks.convolution import Convolutions, hide
+from attention_zoo.blocks.decode import Generator
+from attention_zoo.blocks.decoder import DecoderBlock
 from attention_zoo.blocks.embeddings import TokenEmbedding
 from attention_zoo.blocks.encoder import EncoderBlock
 from attention_zoo.blocks.feed_forward import FeedForward
@@ -12,7 +14,10 @@ from attention_zoo.blocks.image_encoder import ImageEncoderBlock
 from attention_zoo.blocks.patches import PatchMerging, Standardize
 from attention_zoo.blocks.places import ClassToken, LastToken, PlaceEmbedding
 from attention_zoo.blocks.recurrent import bidirectional
+from attention_zoo.blocks.recurrent_decoder import RecurrentDecoder
 from attention_zoo.blocks.residual import ResidualBlock
+from attention_zoo.blocks.tied_embedding import TiedEmbedding
+from attention_zoo.blocks.transformer_decoder import TransformerDecoder
 
 __all__ = [
     "ClassToken",
@@ -20,8 +25,10 @@ __all__ = [
     "ConformerConvolution",
     "ConvNextBlock",
     "Convolutions",
+    "DecoderBlock",
     "EncoderBlock",
     "FeedForward",
+    "Generator",
     "ImageEncoderBlock",
     "LastToken",
     "MaskedMaxPooling",
@@ -29,9 +36,12 @@ __all__ = [
     "PaddingMask",
     "PatchMerging",
     "PlaceEmbedding",
+    "RecurrentDecoder",
     "ResidualBlock",
     "Standardize",
+    "TiedEmbedding",
     "TokenEmbedding",
+    "TransformerDecoder",
     "bidirectional",
     "hide",
 ]

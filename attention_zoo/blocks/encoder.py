@@ -7,16 +7,14 @@ import keras
 from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.convolution import hide
 from attention_zoo.blocks.feed_forward import FeedForward
-from attention_zoo.checks import share
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.blocks.sublayers import EPSILON, Sublayers
 from attention_zoo.layers import named
 
-NORMS = ("pre", "post")
-EPSILON = 1e-5
+__all__ = ["EPSILON", "EncoderBlock"]
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(Sublayers, keras.layers.Layer):
     """Let positions exchange what they know, then let each think for itself.
 
     pre:  x = x + attention(norm(x)), x = x + feed_forward(norm(x))
@@ -64,16 +62,11 @@ class EncoderBlock(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if norm not in NORMS:
-            raise unknown("norm", norm, NORMS)
-        for name, value in {"feed_forward": feed_forward, "convolution": convolution}.items():
-            if value < 0:
-                raise ZooValueError(f"{name} must be at least 0, got {value}")
-        share("stochastic_depth", stochastic_depth)
         self.supports_masking = True
         self.num_heads, self.feed_forward, self.attention, self.key_dim = num_heads, feed_forward, attention, key_dim
         self.dropout, self.attention_dropout, self.kind, self.norm = dropout, attention_dropout, kind, norm
         self.convolution, self.stochastic_depth = convolution, stochastic_depth
+        self.check_sublayers(feed_forward=feed_forward, convolution=convolution)
 
     def get_config(self) -> dict:
         names = ("num_heads", "feed_forward", "attention", "key_dim", "dropout", "attention_dropout", "kind", "norm")
@@ -81,10 +74,8 @@ class EncoderBlock(keras.layers.Layer):
         return with_plain_layers({**super().get_config(), **{name: getattr(self, name) for name in names}})
 
     def build(self, input_shape: Any) -> None:
-        width, policy = input_shape[-1], {"dtype": self.dtype_policy}
-        if self.key_dim is None and width % self.num_heads:
-            raise ZooValueError(f"width must be a multiple of num_heads, got {width} for {self.num_heads} heads")
-        heads = {"num_heads": self.num_heads, "key_dim": self.key_dim or width // self.num_heads}
+        policy = {"dtype": self.dtype_policy}
+        heads = self.head_sizes(input_shape[-1])
         self.attending = named.get(
             self.attention, role="self", **heads, dropout=self.attention_dropout, name="attention", **policy
         )
@@ -97,24 +88,14 @@ class EncoderBlock(keras.layers.Layer):
             self.parts["feed_forward"] = FeedForward(
                 self.feed_forward, self.kind, self.dropout, name="feed_forward", **policy
             )
-        self.norms, self.drops, self.skips = {}, {}, {}
-        for name, part in self.parts.items():
-            part.supports_masking = True
-            if not part.built:
-                part.build(input_shape)
-            self.norms[name] = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm", **policy)
-            self.norms[name].build(input_shape)
-            self.drops[name] = keras.layers.Dropout(self.dropout, name=f"{name}_dropout", **policy)
-            self.skips[name] = keras.layers.Dropout(self.stochastic_depth, (None, 1, 1), name=f"{name}_depth", **policy)
+        self.build_sublayers(input_shape)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         current = inputs
         for name in self.parts:
-            read = self.norms[name](current) if self.norm == "pre" else current
-            added = self._run(name, read, mask, training)
-            added = self.skips[name](self.drops[name](added, training=training), training=training)
-            current = current + added
-            current = self.norms[name](current) if self.norm == "post" else current
+            current = self.add_sublayer(
+                name, current, lambda read, name=name: self._run(name, read, mask, training), training
+            )
         return current
 
     def _run(self, name: str, read: Any, mask: Any, training: bool | None) -> Any:

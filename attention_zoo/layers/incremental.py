@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import keras
 from keras import ops
 
-from attention_zoo.core import Attended, Masks, cache
+from attention_zoo.core import Attended, Masks, Tape, cache
 from attention_zoo.core.masks import as_pairs, both
 from attention_zoo.errors import ZooValueError
 
@@ -135,7 +136,14 @@ class Incremental:
 
     @cast_weights
     def read(
-        self, query: Any, state: dict[str, Any], index: Any = 0, *, query_mask: Any = None, attention_mask: Any = None
+        self,
+        query: Any,
+        state: dict[str, Any],
+        index: Any = 0,
+        *,
+        query_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
     ) -> Any:
         """Attend from new tokens to a sequence that `memory_cache` projected.
 
@@ -145,17 +153,21 @@ class Incremental:
             index: place of the first new token; int, or int32 tensor without axes.
             query_mask: bool [batch, new].
             attention_mask: bool [batch, new, key].
+            return_attention_scores: also return the map; the output stays the same.
 
         Returns:
-            [batch, new, output width].
+            [batch, new, output width], and the map [batch, head, new, key] where asked for.
         """
         index = index if isinstance(index, int) else ops.cast(index, "int32")
         query = ops.cast(query, self.compute_dtype)
         pairs = None if attention_mask is None else as_pairs(attention_mask)
         masks = Masks(query_mask, state.get("mask"), pairs)
         heads = self.query_heads(self.position.embed(query, index), index)
-        attended = self.attend_cache(heads, state, masks=masks, start=index, causal=False)
-        return self.finish_heads(attended.output, query)
+        # An open tape makes any way of mixing form its map.
+        with Tape() if return_attention_scores else nullcontext():
+            attended = self.attend_cache(heads, state, masks=masks, start=index, causal=False)
+        output = self.finish_heads(attended.output, query)
+        return (output, attended.weights) if return_attention_scores else output
 
     def cache_shapes(self) -> dict[str, tuple]:
         """Return the shape of what is kept of a token, by name."""

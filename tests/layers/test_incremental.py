@@ -133,6 +133,18 @@ def test_reading_a_projected_memory_is_the_whole_cross_call(name):
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["grouped", "pattern sliding_window", "latent", "differential", "forgetting"])
+def test_reading_tells_where_it_looked_and_changes_nothing(name):
+    layer = built(VARIANTS[name], TOKENS.shape, MEMORY.shape)
+    _, wanted = layer(TOKENS, MEMORY, value_mask=PADDING, return_attention_scores=True)
+    cache = layer.memory_cache(MEMORY, value_mask=PADDING)
+    with core.Tape() as tape:
+        output, found = layer.read(TOKENS[:, 3:5], cache, 3, return_attention_scores=True)
+    np.testing.assert_allclose(numbers(found), numbers(wanted)[:, :, 3:5], atol=1e-5)
+    np.testing.assert_allclose(numbers(output), numbers(layer.read(TOKENS[:, 3:5], cache, 3)), atol=1e-5)
+    assert len(tape.maps) == 1
+
+
 @pytest.mark.parametrize("name", ["plain", "linear"])
 def test_a_memory_is_read_with_the_masks_of_a_call(name):
     layer = built(VARIANTS[name], TOKENS.shape, MEMORY.shape)
