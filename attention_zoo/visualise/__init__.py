@@ -1,9 +1,11 @@
-"""Pictures of attention and of training: explanations, heat maps and overlays, HTML pages, curves, the terminal."""
+"""Pictures of attention and training: explanations, alignments, heat maps, overlays, HTML pages, curves, terminal."""
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from attention_zoo.visualise.alignment import Alignment, Link
+    from attention_zoo.visualise.alignment_words import Axis, Word, WordMatrix
     from attention_zoo.visualise.curves import confusion_matrix, roc_curve, training_curves
     from attention_zoo.visualise.explanation import Explanation
     from attention_zoo.visualise.heatmap import map_grid, token_strip
@@ -14,9 +16,14 @@ if TYPE_CHECKING:
     from attention_zoo.visualise.terminal import render
 
 _HOMES = {
+    "Alignment": "alignment",
+    "Axis": "alignment_words",
     "Explanation": "explanation",
     "ImageExplanation": "image_explanation",
+    "Link": "alignment",
     "Panel": "overlay",
+    "Word": "alignment_words",
+    "WordMatrix": "alignment_words",
     "attention_rollout": "rollout",
     "confusion_matrix": "curves",
     "grid_of": "rollout",
@@ -30,9 +37,14 @@ _HOMES = {
     "training_curves": "curves",
 }
 __all__ = [
+    "Alignment",
+    "Axis",
     "Explanation",
     "ImageExplanation",
+    "Link",
     "Panel",
+    "Word",
+    "WordMatrix",
     "attention_rollout",
     "confusion_matrix",
     "grid_of",
