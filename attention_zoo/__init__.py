@@ -24,6 +24,7 @@ _LAZY = {
     "part_names": ("attention_zoo.core", "part_names"),
     "TextClassifier": ("attention_zoo.models.text_classifier", "TextClassifier"),
     "ImageClassifier": ("attention_zoo.models.image_classifier", "ImageClassifier"),
+    "Translator": ("attention_zoo.models.translator", "Translator"),
     "layers": ("attention_zoo.layers", None),
     "blocks": ("attention_zoo.blocks", None),
     "core": ("attention_zoo.core", None),

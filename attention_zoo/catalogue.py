@@ -20,6 +20,7 @@ from attention_zoo.presets.card import Card
 FAMILIES: dict[str, str] = {
     "text_classifier": "attention_zoo.models.text_classifier:TextClassifier",
     "image_classifier": "attention_zoo.models.image_classifier:ImageClassifier",
+    "translator": "attention_zoo.models.translator:Translator",
 }
 
 

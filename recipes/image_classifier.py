@@ -115,7 +115,7 @@ def main(options: Options) -> None:
     # 4. Judge: on validation data; on the test split only when asked to.
     judged = {split: judge_split(task, dataset, split) for split in ("val", *(["test"] if options.test else []))}
     # 5. Keep: the classifier with its card, measures and pictures.
-    steps.keep(task, dataset, judged, options, folder, plan.description)
+    steps.keep(task, dataset, judged, options, folder, plan.description or steps.describe(task, dataset))
     split = "test" if options.test else "val"
     draw(task, judged[split], history, folder)
     if not options.small if options.summary is None else options.summary:

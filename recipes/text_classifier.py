@@ -152,7 +152,8 @@ def main(options: Options) -> None:
     judged = {split: judge_split(task, dataset, split) for split in ("val", *(["test"] if options.test else []))}
     # 5. Keep: the classifier with its card, measures and pictures.
     known = dataset.name in PLANS and not options.small
-    steps.keep(task, dataset, judged, options, folder, PLANS[dataset.name].description if known else "")
+    description = PLANS[dataset.name].description if known else ""
+    steps.keep(task, dataset, judged, options, folder, description or steps.describe(task, dataset))
     draw(task, judged["test" if options.test else "val"], history, folder)
     steps.tell(judged, folder, time.perf_counter() - began)
 

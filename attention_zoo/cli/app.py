@@ -136,23 +136,24 @@ def predict(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="one input a line, or a table (.csv .tsv .jsonl)")] = None,
     column: Annotated[str | None, typer.Option(help="the table's column of inputs; found when not given")] = None,
-    all_scores: Annotated[bool, typer.Option("--all-scores", help="the scores of all labels")] = False,
+    all_scores: Annotated[bool, typer.Option("--all-scores", help="classifiers: the scores of all labels")] = False,
     json: Json = False,
 ) -> None:
-    """Predict labels of texts or pictures.
+    """Predict labels of texts or pictures, or translate texts.
 
-    Prints score, label and input, one line each; with --json one JSON object a line.
+    Prints score, answer and input, one line each; with --json one JSON object a line.
     """
     from attention_zoo.cli.inputs import read_inputs
 
     noun = _noun(name)
     wanted = read_inputs(inputs or [], file, column, noun)
     task = _load(name)
+    asked = {"all_scores": True} if all_scores else {}  # a word that only classifiers know
     answers = []
     with screen.progress("predicting", len(wanted)) as advance:
         for start in range(0, len(wanted), 256):
             part = wanted[start : start + 256]
-            answers += task.predict(part, all_scores=all_scores)
+            answers += task.predict(part, **asked)
             advance(len(part))
     # Printed when all is done, so that bad input in the last line leaves no half of an output.
     _print_answers(noun, wanted, answers, json)
@@ -170,19 +171,13 @@ def _noun(name: str) -> str:
 
 
 def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool) -> None:
-    import dataclasses
+    from attention_zoo.cli import answering
 
     if json:
         for one, answer in zip(inputs, answers):
-            screen.print_json({noun: one, **dataclasses.asdict(answer)})
+            screen.print_json(answering.record(noun, one, answer))
         return
-    rows = []
-    for one, answer in zip(inputs, answers):
-        rows.append((f"{answer.score:.3f}", ", ".join(answer.labels) or "-", one))
-        if answer.scores:
-            best = sorted(answer.scores.items(), key=lambda entry: -entry[1])
-            rows += [(f"  {score:.3f}", f"  {label}", "") for label, score in best]
-    screen.print_table(rows)
+    screen.print_table([row for one, answer in zip(inputs, answers) for row in answering.rows(one, answer)])
 
 
 @app.command()
@@ -193,8 +188,10 @@ def explain(
 ) -> None:
     """Draw where a model looked in a text or a picture.
 
-    Shows the attention on each word or place, and how much the answer loses without it.
+    Shows the attention on each word or place, and how much the answer loses without it; of a translation, which words
+    of the source each of its words looked at.
     """
+    from attention_zoo.cli.answering import headline
     from attention_zoo.errors import ZooValueError
 
     if output.suffix.lower() not in (".html", ".png", ".svg", ".json"):
@@ -204,8 +201,7 @@ def explain(
     with screen.progress("explaining"):
         explanation = task.explain(one)
         explanation.save(output)
-    answer = explanation.answer
-    print(f"{answer.score:.3f}  {', '.join(answer.labels) or '-'}  {output}")
+    print(f"{headline(explanation)}  {output}")
 
 
 @app.command()

@@ -1,10 +1,11 @@
-"""The steps that the recipes of all classifiers share: options, data, place, what is kept and told."""
+"""The steps that all recipes share: options, data, place, what is kept and told."""
 
 import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,8 @@ from attention_zoo import catalogue, data
 from attention_zoo.data import Dataset
 from attention_zoo.errors import ZooFileError, ZooValueError, need
 from attention_zoo.files import write_json
-from attention_zoo.models.classifier import Classifier
 from attention_zoo.models.learning import Learning
+from attention_zoo.models.task import Task
 
 HELD_OUT = 0.1  # share of data without a validation split that is held out
 LEARNING = (
@@ -26,15 +27,16 @@ LEARNING = (
 )  # fmt: skip
 # Options that say where to write or how to go on, not what is trained.
 SILENT = ("resume", "output", "name", "summary")
+# Measures that are told at the end, where there are any.
+TOLD = ("accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc", "bleu", "bleu_tokenised", "chrf")
 
 
 @dataclass(frozen=True)
-class ClassifierOptions:
-    """Options of the command line that every classifier's recipe takes."""
+class RecipeOptions:
+    """Options of the command line that every recipe takes."""
 
     data: Annotated[str, Option(help="a set by name, or your own data")] = ""
     attention: Annotated[str | None, Option(help="attention of the blocks, by name")] = None
-    pooling: Annotated[str | None, Option(help="attention that sums an input up, by name")] = None
     network: Annotated[str | None, Option(help="kind of network")] = None
     preset: Annotated[str | None, Option("--from", help="a preset to fine-tune, by name or folder")] = None
     epochs: Annotated[int | None, Option(help="how often all data is seen")] = None
@@ -44,7 +46,6 @@ class ClassifierOptions:
     warmup: Annotated[float | None, Option(help="share of the steps in which the rate rises")] = None
     clip: Annotated[float | None, Option(help="largest norm of the gradients")] = None
     smoothing: Annotated[float | None, Option(help="share of the truth spread over all labels")] = None
-    balance: Annotated[float | None, Option(help="power by which rare labels weigh more (0 to 1)")] = None
     averaging: Annotated[float | None, Option(help="momentum of the running average of the weights")] = None
     patience: Annotated[int | None, Option(help="epochs without improvement before the end")] = None
     precision: Annotated[str, Option(help="float32, mixed_bfloat16, mixed_float16")] = "float32"
@@ -57,12 +58,20 @@ class ClassifierOptions:
     output: Annotated[Path | None, Option(help="folder to write; runs/<data>-<seed> when not given")] = None
 
 
-def chosen(options: ClassifierOptions, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return those of the named options that the command line gave."""
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+@dataclass(frozen=True)
+class ClassifierOptions(RecipeOptions):
+    """Options of the command line that every classifier's recipe takes."""
+
+    pooling: Annotated[str | None, Option(help="attention that sums an input up, by name")] = None
+    balance: Annotated[float | None, Option(help="power by which rare labels weigh more (0 to 1)")] = None
 
 
-def check(options: ClassifierOptions, learning: Mapping[str, Any]) -> None:
+def chosen(options: RecipeOptions, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return those of the named options that the recipe has and the command line gave."""
+    return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
+
+
+def check(options: RecipeOptions, learning: Mapping[str, Any]) -> None:
     """Say what cannot work before anything is read or written.
 
     Raises:
@@ -75,7 +84,7 @@ def check(options: ClassifierOptions, learning: Mapping[str, Any]) -> None:
         catalogue.find(options.preset)
 
 
-def read_data(options: ClassifierOptions, raw: str, read: Callable[[str], Dataset], words: str) -> Dataset:
+def read_data(options: RecipeOptions, raw: str, read: Callable[[str], Dataset], words: str) -> Dataset:
     """Read a set by name, its bundled sample, or the user's own; hold out validation data where there is none.
 
     Args:
@@ -102,7 +111,7 @@ def read_data(options: ClassifierOptions, raw: str, read: Callable[[str], Datase
     return dataclasses.replace(dataset, splits={**dataset.splits, "train": rest, "val": held})
 
 
-def find_place(options: ClassifierOptions, dataset: Dataset) -> Path:
+def find_place(options: RecipeOptions, dataset: Dataset) -> Path:
     """Say where to write: a new folder, or the one of before where `--resume` says so; nothing is made yet.
 
     Raises:
@@ -121,8 +130,8 @@ def find_place(options: ClassifierOptions, dataset: Dataset) -> Path:
     return folder
 
 
-def load_preset(options: ClassifierOptions, kind: type[Classifier]) -> Any:
-    """Load the classifier to be fine-tuned.
+def load_preset(options: RecipeOptions, kind: type[Task]) -> Any:
+    """Load the task to be fine-tuned.
 
     Raises:
         ZooValueError: if it is of another family.
@@ -134,7 +143,7 @@ def load_preset(options: ClassifierOptions, kind: type[Classifier]) -> Any:
     return task
 
 
-def round_weights(task: Classifier) -> None:
+def round_weights(task: Task) -> None:
     """Round all weights to what 2 bytes can hold, so that what is judged is what is kept."""
     for weight in task.model.weights:
         value = keras.ops.convert_to_numpy(weight.value)
@@ -143,31 +152,29 @@ def round_weights(task: Classifier) -> None:
 
 
 def keep(
-    task: Classifier,
+    task: Task,
     dataset: Dataset,
     judged: Mapping[str, Mapping[str, Any]],
-    options: ClassifierOptions,
+    options: RecipeOptions,
     folder: Path,
-    description: str = "",
+    description: str,
 ) -> None:
-    """Write the classifier with its card, and all measures.
+    """Write a task with its card, and all measures.
 
     Args:
         task: trained.
         dataset: what it has learned from.
-        judged: what `judge_split` returned, by split.
+        judged: by split, a dict with "measures".
         options: of the command line.
         folder: to write `model/` and `metrics.json` into.
-        description: sentence on the card; "" says how many labels.
+        description: sentence on the card.
     """
     family = task.config.family
     command = f"attention-zoo train {family} " + " ".join(spoken(options))
     metrics = {split: rounded(part["measures"]) for split, part in judged.items()}
-    many = "any number" if task.config.multi_label else "one"
-    noun = task.preprocessor.noun
     task.save(
         folder / "model",
-        description=description or f"{many} of {len(task.labels)} labels of {dataset.name} for each {noun}",
+        description=description,
         data=dataset.name + (" (bundled sample)" if dataset.sample else ""),
         licence=dataset.licence if dataset.licence != "unknown" else "",
         permissive=dataset.permissive,
@@ -184,7 +191,7 @@ def keep(
     write_json(folder / "metrics.json", {"command": command.strip(), "seed": options.seed, **metrics})
 
 
-def spoken(options: ClassifierOptions) -> list[str]:
+def spoken(options: RecipeOptions) -> list[str]:
     """Return the options that are not the usual ones, as on the command line."""
     words = []
     for entry in dataclasses.fields(options):
@@ -196,15 +203,20 @@ def spoken(options: ClassifierOptions) -> list[str]:
     return words if "--data" in words or options.small else ["--data", options.data, *words]
 
 
-def rounded(measures: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Round to five decimals."""
-    return {name: None if value is None else round(float(value), 5) for name, value in measures.items()}
+def rounded(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """Round numbers to five decimals."""
+    return {name: round(float(value), 5) if isinstance(value, Real) else value for name, value in measures.items()}
+
+
+def describe(task: Any, dataset: Dataset) -> str:
+    """Return the sentence on the card of a classifier about which nothing else is known."""
+    many = "any number" if task.config.multi_label else "one"
+    return f"{many} of {len(task.labels)} labels of {dataset.name} for each {task.preprocessor.noun}"
 
 
 def tell(judged: Mapping[str, Mapping[str, Any]], folder: Path, seconds: float) -> None:
     """Print the measures that count, and where everything lies."""
     for split, part in judged.items():
-        names = ("accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc")
-        shown = {name: round(part["measures"][name], 4) for name in names if part["measures"].get(name) is not None}
+        shown = {name: round(part["measures"][name], 4) for name in TOLD if part["measures"].get(name) is not None}
         print(f"{split}: {json.dumps(shown)}")
     print(f"{folder} ({seconds:.0f} s)")

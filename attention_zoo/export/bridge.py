@@ -8,12 +8,12 @@ in-process fails in places on JAX and PyTorch (names lost, lengths baked in), so
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +22,13 @@ import numpy as np
 from attention_zoo.errors import ZooError, ZooImportError, ZooTypeError, ZooValueError, unknown
 from attention_zoo.export.place import check_free, publish
 from attention_zoo.export.precision import save_in_float32
+from attention_zoo.export.request import FORMATS, ExportRequest, Graph, GraphReport, GraphsRequest, Report
 from attention_zoo.export.signature import describe, run_model
-from attention_zoo.export.verify import compare, first_line, run_onnx
+from attention_zoo.export.verify import compare, first_line, of_graph, run_onnx
 
-FORMATS = ("savedmodel", "onnx")
 PACKAGES = {"savedmodel": ("tensorflow",), "onnx": ("tensorflow", "tf2onnx", "onnx", "onnxruntime")}
 TITLES = {"savedmodel": "SavedModel", "onnx": "ONNX"}
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """One model to export; the fields are the arguments of `export_model`."""
-
-    model: Any
-    folder: str | os.PathLike
-    probes: Sequence[Mapping[str, np.ndarray]]
-    formats: Sequence[str] = FORMATS
-    attention: bool = False
-    tolerance: float = 1e-4
-    modules: Sequence[str] = ()
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an export wrote and how near it is to the model."""
-
-    folder: Path  # where the graphs lie: `savedmodel/`, `model.onnx`
-    differences: dict[str, float]  # format -> largest difference over all outputs and probes, see `verify.compare`
-    seconds: float  # wall clock of the whole export; shared by requests that went through one child
-    inputs: tuple[dict[str, Any], ...] = field(default=())  # {"name", "shape", "dtype"}; None is a dynamic axis
-    outputs: tuple[dict[str, Any], ...] = field(default=())  # the same for outputs
+GRAPH_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def export_model(
@@ -96,14 +72,53 @@ def export_model(
 
     Cost: starting TensorFlow (5-10 s on 2 cores) and tracing the model once for each format.
     """
-    request = ExportRequest(model, folder, probes, formats, attention, tolerance, modules, overwrite)
+    return _one(ExportRequest(model, folder, probes, formats, attention, tolerance, modules, overwrite), timeout)
+
+
+def export_graphs(
+    graphs: Mapping[str, Graph],
+    folder: str | os.PathLike,
+    *,
+    attention: bool = False,
+    tolerance: float = 1e-4,
+    modules: Sequence[str] = (),
+    overwrite: bool = False,
+    timeout: float = 600.0,
+) -> Report:
+    """Export graphs that belong together into one folder; none is kept unless all answer as their models do.
+
+    Args:
+        graphs: by name, a word of small letters. Each becomes `<name>.onnx`, and a signature of that name in
+            `savedmodel/`, of which the first is also `serving_default`; a graph that is alone and named "model" has
+            Keras's own signature "serve". Layers that several models share are stored once in the SavedModel.
+        folder: destination, see `export_model`.
+        attention: also return every attention map as a named output; only of a graph that is alone.
+        tolerance: largest difference allowed, see `export_model`.
+        modules: modules to import in the child, see `export_model`.
+        overwrite: replace an earlier export that lies in `folder`.
+        timeout: seconds that the child may take.
+
+    Returns:
+        the report; an error names the graph.
+
+    Raises:
+        ZooError: as `export_model`.
+
+    Cost: as `export_model`, for each graph.
+    """
+    return _one(GraphsRequest(graphs, folder, attention, tolerance, modules, overwrite), timeout)
+
+
+def _one(request: ExportRequest | GraphsRequest, timeout: float) -> Report:
     outcome = export_many([request], timeout=timeout)[0]
     if isinstance(outcome, ZooError):
         raise outcome
     return outcome
 
 
-def export_many(requests: Iterable[ExportRequest], *, timeout: float = 600.0) -> list[Report | ZooError]:
+def export_many(
+    requests: Iterable[ExportRequest | GraphsRequest], *, timeout: float = 600.0
+) -> list[Report | ZooError]:
     """Export many models through one child process: TensorFlow is started once.
 
     Args:
@@ -143,53 +158,106 @@ def check_packages(formats: Iterable[str]) -> None:
         )
 
 
-def _check(requests: list[ExportRequest]) -> None:
+def _check(requests: list[ExportRequest | GraphsRequest]) -> None:
     for request in requests:
-        if isinstance(request.formats, str) or not request.formats:
-            raise ZooTypeError(f"formats must be a list of names such as {list(FORMATS)}, got {request.formats!r}")
-        for name in request.formats:
-            if name not in FORMATS:
-                raise unknown("export format", name, FORMATS)
+        _check_graphs(request)
         if not request.tolerance > 0:
             raise ZooValueError(f"tolerance must be above 0, got {request.tolerance!r}")
-        check_packages(request.formats)
+        check_packages({name for graph in request.graphs.values() for name in graph.formats})
         check_free(Path(request.folder), overwrite=request.overwrite)
     folders = [str(Path(request.folder).resolve()) for request in requests]
     if len(set(folders)) < len(folders):
         raise ZooValueError("each request must have a folder of its own, got one folder twice")
 
 
-def _prepare(request: ExportRequest, work: Path) -> dict[str, Any] | ZooError:
-    """Save the model and its own answers to the probes; return the child's job."""
-    import keras
+def _check_graphs(request: ExportRequest | GraphsRequest) -> None:
+    if not request.graphs:
+        raise ZooValueError("graphs must hold at least one graph, got none")
+    for name, graph in request.graphs.items():
+        if not GRAPH_NAME.fullmatch(name):
+            raise ZooValueError(f"the name of a graph must be a word of small letters, got {name!r}")
+        check_formats(graph.formats)
+    if request.attention and len(request.graphs) > 1:
+        raise ZooValueError(f"attention=True wants one graph, got {', '.join(request.graphs)}")
 
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Check that these are formats.
+
+    Raises:
+        ZooTypeError, ZooValueError: if it is no list, or a name is unknown.
+    """
+    if isinstance(formats, str) or not formats:
+        raise ZooTypeError(f"formats must be a list of names such as {list(FORMATS)}, got {formats!r}")
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("export format", name, FORMATS)
+
+
+def _prepare(request: ExportRequest | GraphsRequest, work: Path) -> dict[str, Any] | ZooError:
+    """Save the models and their own answers to the probes; return the child's job."""
     try:
-        if not isinstance(request.model, keras.Model):
-            raise ZooTypeError(f"model must be a keras.Model, got {type(request.model).__name__}")
+        models = {name: _watched(name, graph.model, request) for name, graph in request.graphs.items()}
         work.mkdir()
-        model = _with_maps(request.model) if request.attention else request.model
-        modules = _modules(model, request.modules)
-        signature = describe(model, request.probes)
-        saved = work / "model.keras"
-        wanted = [run_model(model, signature, probe) for probe in request.probes]  # this also builds a wrapper
-        twin = save_in_float32(model, saved)
-        if twin is not model:
-            wanted = [run_model(twin, signature, probe) for probe in request.probes]
-        paths = []
-        for index, probe in enumerate(request.probes):
-            paths.append(str(work / f"probe_{index}.npz"))
-            named = {e["name"]: np.asarray(probe[e["key"]], e["dtype"]) for e in signature["inputs"]}
-            np.savez(paths[-1], **named)
+        whole = _whole(models)
+        modules = _modules(whole, request.modules)
+        told = [_told(name, models[name], graph, work, len(models)) for name, graph in request.graphs.items()]
+        wanted = _answers(models, request, told)  # this also builds a wrapper, which can only then be saved
+        twin = save_in_float32(whole, work / "model.keras")
+        if twin is not whole:
+            wanted = _answers(twin.parts if len(models) > 1 else {told[0]["name"]: twin}, request, told)
         out = work / "out"
         out.mkdir()
-        job = {"model": str(saved), "probes": paths, "formats": list(request.formats), "folder": str(out)}
-        return {**job, **signature, "modules": modules, "wanted": wanted}
+        job = {"model": str(work / "model.keras"), "graphs": told, "folder": str(out)}
+        return {**job, "modules": modules, "wanted": wanted}
     except ZooError as error:
         return error
     except Exception as error:  # a model may fail in any way on its probes or while it is saved
         failure = ZooValueError(f"the model cannot be run on its probes and saved: {first_line(error)}")
         failure.__cause__ = error
         return failure
+
+
+def _watched(name: str, model: Any, request: ExportRequest | GraphsRequest) -> Any:
+    """Return the model that is exported."""
+    import keras
+
+    with of_graph(name, len(request.graphs)):
+        if not isinstance(model, keras.Model):
+            raise ZooTypeError(f"model must be a keras.Model, got {type(model).__name__}")
+    return _with_maps(model) if request.attention else model
+
+
+def _whole(models: Mapping[str, Any]) -> Any:
+    """Return one model that holds all."""
+    if len(models) == 1:
+        return next(iter(models.values()))
+    from attention_zoo.export.together import Together
+
+    return Together(models)
+
+
+def _told(name: str, model: Any, graph: Graph, work: Path, count: int) -> dict[str, Any]:
+    """Write the probes of a graph and return what the child must know of it."""
+    with of_graph(name, count):
+        signature = describe(model, graph.probes, identifiers="savedmodel" in graph.formats)
+    paths = []
+    for index, probe in enumerate(graph.probes):
+        paths.append(str(work / f"{name}_{index}.npz"))
+        np.savez(paths[-1], **{e["name"]: np.asarray(probe[e["key"]], e["dtype"]) for e in signature["inputs"]})
+    return {"name": name, "probes": paths, "formats": list(graph.formats), **signature}
+
+
+def _answers(
+    models: Mapping[str, Any], request: ExportRequest | GraphsRequest, told: list[dict[str, Any]]
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Run each model on its probes."""
+    found = {}
+    for entry in told:
+        name = entry["name"]
+        with of_graph(name, len(told)):
+            found[name] = [run_model(models[name], entry, probe) for probe in request.graphs[name].probes]
+    return found
 
 
 def _with_maps(model: Any) -> Any:
@@ -239,27 +307,43 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **quiet, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": path}
 
 
-def _finish(request: ExportRequest, job: dict[str, Any], result: dict[str, Any], started: float) -> Report | ZooError:
+def _finish(
+    request: ExportRequest | GraphsRequest, job: dict[str, Any], result: dict[str, Any], started: float
+) -> Report | ZooError:
     """Verify what the child wrote and move it to the destination."""
     try:
         if "error" in result:
             raise ZooValueError(result["error"])
-        differences = {name: _difference(name, job, request.tolerance) for name in job["formats"]}
+        graphs = {entry["name"]: _verified(entry, job, result, request.tolerance) for entry in job["graphs"]}
         publish(Path(job["folder"]), Path(request.folder), overwrite=request.overwrite)
     except ZooError as error:
         return error
-    inputs = tuple({key: entry[key] for key in ("name", "shape", "dtype")} for entry in job["inputs"])
     seconds = time.perf_counter() - started
-    return Report(Path(request.folder), differences, seconds, inputs, tuple(result["outputs"]))
+    differences: dict[str, float] = {}
+    for graph in graphs.values():
+        for name, difference in graph.differences.items():
+            differences[name] = max(difference, differences.get(name, 0.0))
+    first = next(iter(graphs.values()))
+    return Report(Path(request.folder), differences, seconds, first.inputs, first.outputs, graphs)
 
 
-def _difference(name: str, job: dict[str, Any], tolerance: float) -> float:
-    """Compare one exported format with the model over all probes."""
-    if name == "onnx":
-        got = run_onnx(Path(job["folder"]) / "model.onnx", [_read(path) for path in job["probes"]])
+def _verified(entry: dict[str, Any], job: dict[str, Any], result: dict[str, Any], tolerance: float) -> GraphReport:
+    """Compare one graph with its model, in each of its formats."""
+    name = entry["name"]
+    with of_graph(name, len(job["graphs"])):
+        differences = {made: _difference(made, entry, job, tolerance) for made in entry["formats"]}
+    inputs = tuple({key: told[key] for key in ("name", "shape", "dtype")} for told in entry["inputs"])
+    return GraphReport(differences, inputs, tuple(result["outputs"][name]))
+
+
+def _difference(made: str, entry: dict[str, Any], job: dict[str, Any], tolerance: float) -> float:
+    """Compare one format of a graph with its model over all probes."""
+    if made == "onnx":
+        got = run_onnx(Path(job["folder"]) / f"{entry['name']}.onnx", [_read(path) for path in entry["probes"]])
     else:
-        got = [_read(path + ".answers.npz") for path in job["probes"]]
-    return max(compare(TITLES[name], wanted, found, tolerance) for wanted, found in zip(job["wanted"], got))
+        got = [_read(path + ".answers.npz") for path in entry["probes"]]
+    pairs = zip(job["wanted"][entry["name"]], got)
+    return max(compare(TITLES[made], wanted, found, tolerance) for wanted, found in pairs)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:

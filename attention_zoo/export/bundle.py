@@ -3,37 +3,35 @@
 import dataclasses
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from attention_zoo.errors import ZooTypeError
-from attention_zoo.export.bridge import FORMATS, Report, export_model
+from attention_zoo.errors import ZooValueError
+from attention_zoo.export.bridge import check_formats, export_graphs
 from attention_zoo.export.place import check_free, publish
+from attention_zoo.export.request import FORMATS, MODEL, Graph, Report
 from attention_zoo.files import write_json
 from attention_zoo.presets.card import sha256
 
-FORMAT = 1  # of bundle.json; raised when an older runtime could no longer read it
-SETTINGS = ("family", "multi_label", "thresholds", "temperature")
+FORMAT = 1  # of bundle.json; raised when an older bundle could no longer be read
 
 README = """# {name}
 
 Files: {files}. `bundle.json` describes inputs and outputs and holds the SHA-256 of every file.
 Input {usage}.
-Output `output`: logits, float32 [batch, {labels} labels].
+Output {returns}.
 """
-HOW = {
-    "onnx": """
+RUNTIME = """
 With attention_zoo and onnxruntime, without Keras: `python -m attention_zoo.runtime . "{example}"`, or in Python
-`attention_zoo.runtime.load(".").predict(["{example}"])`.
-With onnxruntime alone: `onnxruntime.InferenceSession("model.onnx").run(["output"], {{"{input}": array}})[0]`.
-""",
-    "savedmodel": """
-With TensorFlow: `tf.saved_model.load("savedmodel").signatures["serving_default"]({input}=array)["output"]`.
-""",
-}
+`attention_zoo.runtime.load(".").{verb}(["{example}"])`.
+"""
+ALONE = """\
+With onnxruntime alone: `onnxruntime.InferenceSession("model.onnx").run(["output"], {{"{inputs}": array}})[0]`.
+"""
+SAVED = """
+With TensorFlow: `tf.saved_model.load("savedmodel").signatures["{signature}"]({arguments}){chosen}`.
+"""
 
 
 def bundle(
@@ -42,7 +40,6 @@ def bundle(
     formats: Sequence[str] = FORMATS,
     attention: bool = False,
     *,
-    probes: Sequence[Mapping[str, np.ndarray]] | None = None,
     tolerance: float = 1e-4,
     modules: Sequence[str] = (),
     overwrite: bool = False,
@@ -51,12 +48,12 @@ def bundle(
     """Export a task with all that it takes to answer raw input: graphs, preprocessor, card, README, checksums.
 
     Args:
-        task: has `.model`, `.preprocessor` (with `probes()`, `usage` and `example`), `.labels`, `.card` (or None) and
-            `.config`, whose `to_dict()` holds family, multi_label, thresholds and temperature.
+        task: a `models.task.Task`: has `graphs()`, `settings()`, `returns`, `verb`, `.config`, `.card` (or None) and
+            `.preprocessor` (with `usage` and `example`).
         folder: destination; it must not exist, or be empty.
-        formats: any of "savedmodel" and "onnx"; `attention_zoo.runtime` needs "onnx".
-        attention: also return every attention map as a named output.
-        probes: input arrays for the comparison, see `export_model`; None takes `task.preprocessor.probes()`.
+        formats: any of "savedmodel" and "onnx"; `attention_zoo.runtime` needs "onnx". Of each graph those are written
+            that are its own too.
+        attention: also return every attention map as a named output; only where there is one graph.
         tolerance: largest difference allowed, see `export_model`.
         modules: modules that register the user's own parts, see `export_model`.
         overwrite: replace an earlier bundle that lies in `folder`.
@@ -70,20 +67,11 @@ def bundle(
     """
     destination = Path(folder)
     check_free(destination, overwrite=overwrite)
-    settings = _settings(task)
-    probes = task.preprocessor.probes() if probes is None else probes
+    settings = {"format": FORMAT, **task.settings(), "config": task.config.to_dict()}
+    graphs = _chosen(task, formats)
     with tempfile.TemporaryDirectory(prefix="attention_zoo_bundle_") as temporary:
         work = Path(temporary) / "bundle"
-        report = export_model(
-            task.model,
-            work,
-            probes=probes,
-            formats=formats,
-            attention=attention,
-            tolerance=tolerance,
-            modules=modules,
-            timeout=timeout,
-        )
+        report = export_graphs(graphs, work, attention=attention, tolerance=tolerance, modules=modules, timeout=timeout)
         task.preprocessor.save(work / "preprocessor")
         if task.card is not None:
             # Size and checksums of a card are those of the preset's files, which do not lie here.
@@ -95,32 +83,50 @@ def bundle(
     return dataclasses.replace(report, folder=destination)
 
 
+def _chosen(task: Any, formats: Sequence[str]) -> dict[str, Graph]:
+    """Return the graphs of a task that are written in one of the formats at least."""
+    check_formats(formats)
+    graphs = {
+        name: dataclasses.replace(graph, formats=tuple(made for made in formats if made in graph.formats))
+        for name, graph in task.graphs().items()
+    }
+    graphs = {name: graph for name, graph in graphs.items() if graph.formats}
+    if not graphs:
+        raise ZooValueError(f"no graph of a {task.settings()['family']} is written as {', '.join(formats)}")
+    return graphs
+
+
 def _readme(task: Any, work: Path, name: str, report: Report) -> str:
     name = name if task.card is None else task.card.name
     files = ", ".join(sorted(entry.name for entry in work.iterdir()))
     preprocessor = task.preprocessor
-    told = {"example": preprocessor.example, "input": report.inputs[0]["name"]}
-    head = README.format(name=name, files=files, usage=preprocessor.usage, labels=len(task.labels))
-    return head + "".join(HOW[made].format(**told) for made in HOW if made in report.differences)
-
-
-def _settings(task: Any) -> dict[str, Any]:
-    config = task.config.to_dict()
-    for name in SETTINGS:
-        if name not in config:
-            raise ZooTypeError(f"task.config.to_dict() must hold {name!r}, got {sorted(config)}")
-    chosen = {name: config[name] for name in SETTINGS}
-    return {"format": FORMAT, **chosen, "labels": list(task.labels), "config": config}
+    text = README.format(name=name, files=files, usage=preprocessor.usage, returns=task.returns)
+    alone = list(report.graphs) == [MODEL]
+    if "onnx" in report.differences:
+        text += RUNTIME.format(example=preprocessor.example, verb=task.verb)
+        text += ALONE.format(inputs=report.inputs[0]["name"]) if alone else ""
+    for graph, made in report.graphs.items():
+        if "savedmodel" in made.differences:
+            arguments = ", ".join(f"{entry['name']}=array" for entry in made.inputs)
+            signature, chosen = ("serving_default", '["output"]') if alone else (graph, "")
+            text += SAVED.format(signature=signature, arguments=arguments, chosen=chosen)
+    return text
 
 
 def _contents(report: Report) -> dict[str, Any]:
-    graphs = {"onnx": "model.onnx", "savedmodel": "savedmodel"}
-    return {
-        "graphs": {name: graphs[name] for name in report.differences},
-        "inputs": list(report.inputs),
-        "outputs": list(report.outputs),
-        "differences": report.differences,
-    }
+    """Return what the description says of the graphs: for one its files, for several a table of each."""
+    files = {name: _files(name, graph.differences) for name, graph in report.graphs.items()}
+    if list(files) == [MODEL]:
+        told = {"inputs": list(report.inputs), "outputs": list(report.outputs)}
+        return {"graphs": files[MODEL], **told, "differences": report.differences}
+    graphs = {name: {**files[name], **dataclasses.asdict(graph)} for name, graph in report.graphs.items()}
+    return {"graphs": graphs, "differences": report.differences}
+
+
+def _files(name: str, formats: Any) -> dict[str, str]:
+    """Return by format where a graph lies; the signature in a SavedModel has the graph's name."""
+    places = {"onnx": f"{name}.onnx", "savedmodel": "savedmodel"}
+    return {made: places[made] for made in formats}
 
 
 def _checksums(work: Path) -> dict[str, str]:

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from attention_zoo.errors import ZooFileError
+from attention_zoo.files import read_json
 
-# Everything that an export or a bundle writes; `overwrite` never deletes a folder that holds anything else.
+# What an export or a bundle writes; `overwrite` never deletes a folder that holds anything else.
 OURS = frozenset({"savedmodel", "model.onnx", "bundle.json", "preprocessor", "card.json", "README.md"})
 
 
@@ -26,7 +27,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     held = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
     if held and not overwrite:
         raise ZooFileError(f"the destination {str(folder)!r} is not empty; choose another, or pass overwrite=True")
-    strange = [name for name in held if name not in OURS]
+    strange = [name for name in held if name not in OURS and name not in _listed(folder)]
     if strange:
         raise ZooFileError(
             f"the destination {str(folder)!r} is no export (it holds {strange[0]!r}), so it is not replaced"
@@ -36,6 +37,17 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise ZooFileError(f"the destination {str(folder)!r} cannot be written: no right to write in {str(parent)!r}")
+
+
+def _listed(folder: Path) -> set[str]:
+    """Return the entries of a bundle's folder that its description lists; none where it has no description."""
+    if not (folder / "bundle.json").is_file():
+        return set()
+    try:
+        files = read_json(folder / "bundle.json").get("files")
+    except ZooFileError:  # damaged: then only what every bundle holds is known to be ours
+        return set()
+    return {name.split("/")[0] for name in files} if isinstance(files, dict) else set()
 
 
 def publish(source: Path, folder: Path, *, overwrite: bool) -> None:

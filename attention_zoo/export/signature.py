@@ -8,18 +8,20 @@ import numpy as np
 
 from attention_zoo.errors import ZooTypeError, ZooValueError
 
-# A SavedModel takes only names that are Python identifiers; ONNX takes any, so both get these.
+# A SavedModel takes only names that are Python identifiers; ONNX takes any, so a graph of both formats gets these.
 NOT_IN_A_NAME = re.compile(r"\W")
 
 
-def describe(model: Any, probes: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
+def describe(model: Any, probes: Sequence[Mapping[str, np.ndarray]], *, identifiers: bool = True) -> dict[str, Any]:
     """Describe how `model` is called, so that another process can call it too.
 
     An axis is dynamic (None) if it is the batch, if the model was built with None there, or if the probes differ in it.
 
     Args:
-        model: a built `keras.Model`; a wrapper that keeps another model in `.model` is called as that one is.
+        model: a built `keras.Model`; a wrapper that keeps another model in `.model` is called as that one is. A model
+            of its own class takes one input as a tensor, unless it says `named_inputs = True`, several in a dict.
         probes: at least two dicts of input arrays by name, of different batch; each dynamic axis must differ too.
+        identifiers: whether the graph's names must be Python identifiers; False keeps the model's own.
 
     Returns:
         {"structure": "single" | "list" | "dict", "inputs": [{"name", "key", "shape", "dtype"}]}: `key` is the model's
@@ -32,13 +34,14 @@ def describe(model: Any, probes: Sequence[Mapping[str, np.ndarray]]) -> dict[str
     graph = _functional(model)
     keys = list(probes[0]) if graph is None else [tensor.name for tensor in graph.inputs]
     _check_keys(keys, probes)
-    structure = _structure(graph, keys)
+    structure = "dict" if getattr(model, "named_inputs", False) else _structure(graph, keys)
     inputs = []
     for position, key in enumerate(keys):
         built = (None,) * probes[0][key].ndim if graph is None else tuple(graph.inputs[position].shape)
         dtype = str(probes[0][key].dtype) if graph is None else str(graph.inputs[position].dtype)
         shape = _dynamic_shape(key, built, [np.shape(probe[key]) for probe in probes], free=graph is None)
-        inputs.append({"name": NOT_IN_A_NAME.sub("_", key), "key": key, "shape": shape, "dtype": dtype})
+        name = NOT_IN_A_NAME.sub("_", key) if identifiers else key
+        inputs.append({"name": name, "key": key, "shape": shape, "dtype": dtype})
     return {"structure": structure, "inputs": inputs}
 
 

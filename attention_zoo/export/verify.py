@@ -1,12 +1,13 @@
 """Compare an exported graph with the model it came from, number by number."""
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from attention_zoo.errors import ZooValueError, need
+from attention_zoo.errors import ZooError, ZooValueError, need
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -33,6 +34,26 @@ def compare(
     return max(_compare_one(graph, name, wanted[name], got[name], tolerance) for name in wanted)
 
 
+@contextlib.contextmanager
+def of_graph(name: str, count: int) -> Iterator[None]:
+    """Put the name of the graph before the sentence of an error, where there are several graphs.
+
+    Args:
+        name: of the graph.
+        count: graphs of the export.
+    """
+    try:
+        yield
+    except ZooError as error:
+        if count == 1:
+            raise
+        raise type(error)(f"graph {name!r}: {error}") from error
+    except Exception as error:  # of a model, or of what converts it
+        if count == 1:
+            raise
+        raise ZooValueError(f"graph {name!r}: {first_line(error)}") from error
+
+
 def run_onnx(path: Path, probes: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
     """Run an ONNX file by onnxruntime on the CPU.
 
@@ -53,7 +74,8 @@ def run_onnx(path: Path, probes: Sequence[Mapping[str, np.ndarray]]) -> list[dic
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [entry.name for entry in session.get_outputs()]
-        return [dict(zip(names, session.run(names, dict(probe)))) for probe in probes]
+        read = [entry.name for entry in session.get_inputs()]  # without those that nothing depends on
+        return [dict(zip(names, session.run(names, {name: probe[name] for name in read}))) for probe in probes]
     except Exception as error:  # onnxruntime raises its own kinds, each derived from Exception alone
         raise ZooValueError(f"onnxruntime cannot run the exported graph: {first_line(error)}") from error
 

@@ -2,13 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError, unknown
 
 FORMAT = 1  # of config.json; raised when an older version could no longer read it
-# What turns logits into answers; the rest describes the network and lies under "network" in config.json.
-ANSWERS = ("labels", "multi_label", "thresholds", "temperature")
 
 
 class Config:
@@ -16,9 +14,12 @@ class Config:
 
     Attributes:
         family: name of the family, the same for all configs of a class.
+        answers: names of the fields that turn the model's outputs into answers; the others describe the network and
+            lie under "network" in config.json.
     """
 
     family = ""
+    answers: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def of(cls, **values: Any) -> Self:
@@ -55,7 +56,7 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Return the contents of `config.json`."""
         values = {name: _plain(getattr(self, name)) for name in self.names()}
-        answers = {name: values.pop(name) for name in ANSWERS}
+        answers = {name: values.pop(name) for name in self.answers}
         return {"format": FORMAT, "family": self.family, **answers, "network": values}
 
     @classmethod

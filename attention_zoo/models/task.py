@@ -25,6 +25,9 @@ class Task(abc.ABC):
     A family's task says what its config and preprocessor are, builds its model, and has `new`, `fit`, `evaluate`,
     `predict` and `explain`.
 
+    Attributes:
+        verb: name of the method that answers raw inputs, of the task and of the runtime's runner alike.
+
     Args:
         config: every choice of the model.
         preprocessor: turns raw input into the model's arrays; None until it is trained.
@@ -35,6 +38,7 @@ class Task(abc.ABC):
 
     config_class: type[Config] = Config
     preprocessor_class: Any = None
+    verb = "predict"
 
     def __init__(
         self,
@@ -86,20 +90,29 @@ class Task(abc.ABC):
             )
         return part
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels, in the order of the logits."""
-        return self.config.labels
-
-    @property
-    def temperature(self) -> float:
-        """What logits are divided by before they become probabilities."""
-        return self.config.temperature
-
     def __repr__(self) -> str:
         name = self.card.name if self.card else "new"
-        size = f"{self._model.count_params():,} parameters" if self._model else "no data seen yet"
-        return f"{type(self).__name__}({name}: {len(self.labels)} labels, {size})"
+        return f"{type(self).__name__}({name}: {self._size()})"
+
+    def _size(self) -> str:
+        """Return how large the task is, in words."""
+        return f"{self._model.count_params():,} parameters" if self._model else "no data seen yet"
+
+    @property
+    @abc.abstractmethod
+    def returns(self) -> str:
+        """What the outputs of the exported graphs are, for a person who runs them by other means."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the description of a bundle holds beside its graphs: what the runtime needs to give answers."""
+        known = self.config.to_dict()
+        return {name: known[name] for name in ("family", *self.config.answers)}
+
+    def graphs(self) -> dict[str, Any]:
+        """Return the graphs that an export writes, by name: `export.Graph`, each with its model and probes."""
+        from attention_zoo.export import Graph
+
+        return {"model": Graph(self.model, self.probes())}
 
     def probes(self) -> list[dict[str, np.ndarray]]:
         """Return two inputs of different sizes, for comparisons of the model with its exports."""
@@ -186,7 +199,7 @@ class Task(abc.ABC):
         Args:
             folder: destination; it must not exist, or be empty.
             format: "savedmodel", "onnx", or both ("savedmodel,onnx" or a list). `attention_zoo.runtime` needs "onnx".
-            attention: also return every attention map as a named output.
+            attention: also return every attention map as a named output; only where there is one graph.
             **options: as for `attention_zoo.export.bundle` (tolerance, overwrite, timeout ...).
 
         Returns:
@@ -200,7 +213,6 @@ class Task(abc.ABC):
 
         names = format.split(",") if isinstance(format, str) else format
         names = tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
-        options.setdefault("probes", self.probes())
         # Backbones of other libraries are layers that the export's own process must know.
         options.setdefault("modules", ("attention_zoo.interop",))
         return bundle(self, folder, names, attention, **options)

@@ -1,12 +1,14 @@
 """Answer with a bundle from the command line: `python -m attention_zoo.runtime FOLDER "text or path" ...`."""
 
 import argparse
-import dataclasses
 import json
 import sys
+from typing import Any
 
 from attention_zoo.errors import ZooError, ZooValueError
-from attention_zoo.runtime import load
+from attention_zoo.runtime import Runner, load
+
+OPTIONS = ("all_scores", "beam", "length_penalty", "max_length", "nbest")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,17 +23,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m attention_zoo.runtime", description="Answer with a bundle.")
     parser.add_argument("folder", help="what `export` wrote")
     parser.add_argument("inputs", nargs="*", metavar="input", help="texts, or paths of images; lines without any")
-    parser.add_argument("--all-scores", action="store_true", help="print each label's probability")
+    parser.add_argument("--all-scores", action="store_true", default=None, help="classifier: each label's probability")
+    parser.add_argument("--beam", type=int, help="translator: hypotheses kept alive; 1 is greedy search")
+    parser.add_argument("--length-penalty", type=float, help="translator: power by which longer ones are favoured")
+    parser.add_argument("--max-length", type=int, help="translator: tokens of a translation at most")
+    parser.add_argument("--nbest", type=int, help="translator: translations of each text")
     chosen = parser.parse_args(arguments)
     try:
         runner = load(chosen.folder)
+        options = _options(runner, vars(chosen))
         inputs = chosen.inputs or _lines(sys.stdin.buffer.read())
-        for one, answer in zip(inputs, runner.predict(inputs, all_scores=chosen.all_scores)):
-            print(json.dumps({runner.preprocessor.noun: one, **dataclasses.asdict(answer)}, ensure_ascii=False))
+        for record in runner.records(inputs, **options):
+            print(json.dumps(record, ensure_ascii=False))
     except ZooError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _options(runner: Runner, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, if the bundle's runner has them."""
+    given = {name: chosen[name] for name in OPTIONS if chosen[name] is not None}
+    for name in given:
+        if name not in runner.options:
+            option, family = "--" + name.replace("_", "-"), runner.description["family"].replace("_", " ")
+            raise ZooValueError(f"{option} is no option of a {family}")
+    return given
 
 
 def _lines(content: bytes) -> list[str]:

@@ -1,136 +1,139 @@
-"""Load a bundle and answer with it."""
+"""Load a bundle: description, preprocessor, graphs."""
 
+import abc
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from attention_zoo.answers import Answer, decide
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooFileError, ZooValueError, need, unknown
 from attention_zoo.files import read_json
 from attention_zoo.presets.card import inside, sha256
 
 FORMAT = 1
-PREFIX = "attention."
+MODEL = "model"  # name of the graph of a bundle that has only one
 # What makes a family's arrays, imported when a bundle of it is loaded.
 PREPROCESSORS = {
     "text_classifier": "attention_zoo.text:TextPreprocessor",
     "image_classifier": "attention_zoo.vision:ImagePreprocessor",
+    "translator": "attention_zoo.text.translation:TranslationPreprocessor",
 }
-KEYS = ("family", "labels", "multi_label", "thresholds", "temperature", "graphs", "inputs", "outputs", "files")
+# What answers by a family's graphs.
+RUNNERS = {
+    "text_classifier": "attention_zoo.runtime.classifying:ClassifierRunner",
+    "image_classifier": "attention_zoo.runtime.classifying:ClassifierRunner",
+    "translator": "attention_zoo.runtime.generating:GeneratingRunner",
+}
 
 
-class Runner:
-    """Answer with an exported model; made by `load`.
+class Runner(abc.ABC):
+    """Base of what answers with exported graphs; made by `load`.
 
     Attributes:
-        labels: names of the labels, in the order of the logits.
-        preprocessor: the bundle's; of texts, `preprocessor.tokens(text)` are the tokens of the maps.
         description: the contents of `bundle.json`.
+        preprocessor: the bundle's.
+        keys: entries of the description that this kind of runner needs.
+        needs: names of the graphs that it needs.
+        options: keywords that `records` takes.
     """
 
-    def __init__(self, description: Mapping[str, Any], preprocessor: Any, session: Any) -> None:
+    keys: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = (MODEL,)
+    options: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, description: Mapping[str, Any], preprocessor: Any, sessions: Mapping[str, Any]) -> None:
         self.description = dict(description)
-        self.labels = tuple(description["labels"])
         self.preprocessor = preprocessor
-        self._session = session
-        self._outputs = [entry.name for entry in session.get_outputs()]
+        self._sessions = dict(sessions)
+        self._inputs = {name: [entry.name for entry in one.get_inputs()] for name, one in sessions.items()}
+        self._outputs = {name: [entry.name for entry in one.get_outputs()] for name, one in sessions.items()}
 
-    def predict(self, inputs: Any, all_scores: bool = False, *, batch_size: int = 32) -> list[Answer]:
-        """Classify inputs.
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """Names of the graphs that can be run."""
+        return tuple(self._sessions)
 
-        Inputs of like size are run together, so that little is spent on padding; answers come in the inputs' order.
-
-        Args:
-            inputs: one or many of what the model reads: texts (strings, or UTF-8 bytes), or images (paths, bytes, PIL
-                images, arrays).
-            all_scores: True also gives each label's probability.
-            batch_size: inputs run at once, at least 1.
-
-        Returns:
-            one `Answer` for each input.
-
-        Raises:
-            ZooValueError: if there is no input, one is empty or damaged, or `batch_size` is below 1.
-            ZooTypeError: if an input is nothing that the model reads.
-        """
-        batch_size = whole_number("batch_size", batch_size)
-        inputs = self.preprocessor.items(inputs)
-        order = sorted(range(len(inputs)), key=lambda index: self.preprocessor.size(inputs[index]))
-        logits = np.empty((len(inputs), len(self.labels)), np.float32)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            logits[chosen] = self.run(self.preprocessor([inputs[index] for index in chosen]), ["output"])["output"]
-        return decide(
-            logits,
-            self.labels,
-            multi_label=self.description["multi_label"],
-            thresholds=self.description["thresholds"],
-            temperature=self.description["temperature"],
-            all_scores=all_scores,
-        )
-
-    def attention(self, one: Any) -> dict[str, np.ndarray]:
-        """Return the attention maps of one input.
+    @abc.abstractmethod
+    def records(self, inputs: Sequence[str], **options: Any) -> Iterable[dict[str, Any]]:
+        """Answer inputs, one dict each, as the command line prints them.
 
         Args:
-            one: a text, or an image.
-
-        Returns:
-            by site, the map without its batch axis: [head, query, key] or [hop, key] over tokens, padding included (its
-            weights are 0; the position of a token is the `index` of `preprocessor.tokens(text)`), or over the places
-            of an image; or the weights of a gate.
-
-        Raises:
-            ZooValueError: if the bundle was exported without attention, or the input is empty, damaged or several.
-            ZooTypeError: if it is nothing that the model reads.
+            inputs: texts, or paths.
+            **options: of `options`.
         """
-        names = [name for name in self._outputs if name.startswith(PREFIX)]
-        if not names:
-            raise ZooValueError("this bundle was exported without attention maps; export it with attention=True")
-        inputs = self.preprocessor.items(one)
-        if len(inputs) != 1:
-            raise ZooValueError(f"attention wants one input, got {len(inputs)}")
-        maps = self.run(self.preprocessor(inputs), names)
-        return {name.removeprefix(PREFIX): array[0] for name, array in maps.items()}
 
-    def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str] | None = None) -> dict[str, np.ndarray]:
-        """Run the graph on arrays; what is not asked for is not computed.
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None, *, graph: str | None = None
+    ) -> dict[str, np.ndarray]:
+        """Run a graph on arrays.
 
         Args:
             inputs: arrays by input name.
             outputs: names of the outputs wanted; None gives all.
+            graph: its name; None is the only one.
 
         Returns:
             arrays by output name.
+
+        Raises:
+            ZooValueError: if the graph, an input or an output is unknown, or an input is missing.
         """
-        outputs = self._outputs if outputs is None else outputs
-        return dict(zip(outputs, self._session.run(outputs, dict(inputs))))
+        graph = self._name(graph)
+        known = self._outputs[graph]
+        outputs = known if outputs is None else list(outputs)
+        for name in outputs:
+            if name not in known:
+                raise unknown(f"output of the graph {graph!r}", name, known)
+        arrays = {name: inputs[name] for name in self._inputs[graph] if name in inputs}
+        if len(arrays) < len(self._inputs[graph]):
+            missing = next(name for name in self._inputs[graph] if name not in inputs)
+            raise ZooValueError(f"the graph {graph!r} wants the input {missing!r}, got {', '.join(sorted(inputs))}")
+        return dict(zip(outputs, self._sessions[graph].run(outputs, arrays)))
+
+    def _name(self, graph: str | None) -> str:
+        if graph is None and len(self._sessions) == 1:
+            return next(iter(self._sessions))
+        if graph is None:
+            raise ZooValueError(f"graph must be given where there are several: {', '.join(self._sessions)}")
+        if graph not in self._sessions:
+            raise unknown("graph", graph, self._sessions)
+        return graph
 
 
-def load(folder: str | os.PathLike, *, threads: int | None = None) -> Runner:
+def load(folder: str | os.PathLike, *, threads: int | None = None) -> Any:
     """Load a bundle and check each of its files against its SHA-256.
 
     Args:
         folder: what `task.export(folder)` wrote, with the format "onnx".
         threads: CPU threads of onnxruntime; None lets it choose.
 
+    Returns:
+        The runner of its family: a `ClassifierRunner` or a `GeneratingRunner`.
+
     Raises:
         ZooFileError: if the folder is no bundle, or one of its files is missing or damaged.
-        ZooValueError: if it holds no ONNX graph, was written by a newer version, or `threads` is below 1.
+        ZooValueError: if it lacks an ONNX graph, its family is unknown, it was written by a newer version, or `threads`
+            is below 1.
         ZooImportError: if onnxruntime is not installed.
     """
     folder = Path(folder)
     if not (folder / "bundle.json").is_file():
         raise ZooFileError(f"{str(folder)!r} is no bundle: it has no bundle.json")
     description = read_json(folder / "bundle.json")
-    _check(folder, description)
+    if description.get("format") != FORMAT:
+        raise ZooValueError(f"the bundle's format must be {FORMAT}, got {description.get('format')!r}; export it again")
+    _check_tables(folder, description, ("family", "graphs", "files"))
+    kind = runner_class(description["family"])
+    _check_tables(folder, description, kind.keys)
+    graphs = _graphs(folder, description, kind)
+    _check_files(folder, description, graphs)
     preprocessor = preprocessor_class(description["family"]).load(folder / "preprocessor")
-    return Runner(description, preprocessor, _session(inside(folder, description["graphs"]["onnx"]), threads))
+    sessions = {name: _session(inside(folder, file), threads) for name, file in graphs.items()}
+    return kind(description, preprocessor, sessions)
 
 
 def preprocessor_class(family: str) -> Any:
@@ -142,22 +145,54 @@ def preprocessor_class(family: str) -> Any:
     Raises:
         ZooValueError: if no family has this name.
     """
-    if family not in PREPROCESSORS:
-        raise unknown("family", family, PREPROCESSORS)
-    module, name = PREPROCESSORS[family].split(":")
+    return _imported(PREPROCESSORS, family)
+
+
+def runner_class(family: str) -> type[Runner]:
+    """Return the class that answers by a family's graphs.
+
+    Args:
+        family: its name.
+
+    Raises:
+        ZooValueError: if no family has this name.
+    """
+    return _imported(RUNNERS, family)
+
+
+def _imported(table: Mapping[str, str], family: str) -> Any:
+    if family not in table:
+        raise unknown("family", family, table)
+    module, name = table[family].split(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _check(folder: Path, description: Mapping[str, Any]) -> None:
-    if description.get("format") != FORMAT:
-        raise ZooValueError(f"the bundle's format must be {FORMAT}, got {description.get('format')!r}; export it again")
-    missing = [key for key in KEYS if key not in description]
-    if missing or not isinstance(description["files"], dict) or not isinstance(description["graphs"], dict):
-        raise ZooFileError(f"{folder / 'bundle.json'} is damaged: {(missing or ['files'])[0]!r} is missing or no table")
-    if "onnx" not in description["graphs"]:
+def _check_tables(folder: Path, description: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in keys:
+        if key not in description or (key in ("files", "graphs") and not isinstance(description[key], dict)):
+            raise ZooFileError(f"{folder / 'bundle.json'} is damaged: {key!r} is missing or no table")
+
+
+def _graphs(folder: Path, description: Mapping[str, Any], kind: type[Runner]) -> dict[str, str]:
+    """Return the ONNX file of each graph.
+
+    A bundle of one graph says which file each format is; one of several has such a table for each graph.
+    """
+    told = description["graphs"]
+    tables = told if any(isinstance(entry, dict) for entry in told.values()) else {MODEL: told}
+    files = {name: table["onnx"] for name, table in tables.items() if isinstance(table, dict) and "onnx" in table}
+    if not files:
         raise ZooValueError(f"the bundle {str(folder)!r} holds no ONNX graph; export it with formats=['onnx']")
-    if description["graphs"]["onnx"] not in description["files"]:
-        raise ZooFileError(f"{folder / 'bundle.json'} is damaged: its ONNX graph has no checksum")
+    for name in kind.needs:
+        if name not in files:
+            raise ZooFileError(f"the bundle {str(folder)!r} is damaged: it lacks the ONNX graph {name!r}")
+    return files
+
+
+def _check_files(folder: Path, description: Mapping[str, Any], graphs: Mapping[str, str]) -> None:
+    for file in graphs.values():
+        if file not in description["files"]:
+            raise ZooFileError(f"{folder / 'bundle.json'} is damaged: its ONNX graph {file!r} has no checksum")
     for name, digest in description["files"].items():
         path = inside(folder, name)
         if not path.is_file():

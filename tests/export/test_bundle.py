@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from attention_zoo import runtime
-from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
-from attention_zoo.export import bundle
+from attention_zoo.errors import ZooFileError, ZooValueError
+from attention_zoo.export import Graph, bundle
 from attention_zoo.presets.card import Card
 from attention_zoo.text import TextPreprocessor
 
@@ -26,15 +26,19 @@ LABELS = ("travel", "bank", "joke", "other")
 SETTINGS = {"family": "text_classifier", "multi_label": False, "thresholds": None, "temperature": 1.5}
 
 
-def make_task(model, **settings):
+def make_task(model):
+    preprocessor = TextPreprocessor.train(TEXTS, vocabulary_size=40)
     return SimpleNamespace(
         model=model,
-        preprocessor=TextPreprocessor.train(TEXTS, vocabulary_size=40),
-        labels=LABELS,
+        preprocessor=preprocessor,
+        verb="predict",
+        returns="`output`: logits, float32 [batch, 4 labels]",
+        settings=lambda: {**SETTINGS, "labels": list(LABELS)},
+        graphs=lambda: {"model": Graph(model, preprocessor.probes())},
         card=Card(
             name="little", family="text_classifier", data="three texts", licence="CC0", files={"a": "b"}, bytes=9
         ),
-        config=SimpleNamespace(to_dict=lambda: {**SETTINGS, **settings}),
+        config=SimpleNamespace(to_dict=lambda: SETTINGS),
     )
 
 
@@ -47,12 +51,12 @@ def task(exported):
 def ready_graphs(exported, monkeypatch):
     """Let the graphs of the session stand for a second child process."""
 
-    def copy(model, folder, **options):
+    def copy(graphs, folder, **options):
         report = exported.outcomes["classifier"]
         shutil.copytree(report.folder, folder)
         return dataclasses.replace(report, folder=folder)
 
-    monkeypatch.setattr(MODULE, "export_model", copy)
+    monkeypatch.setattr(MODULE, "export_graphs", copy)
 
 
 def test_the_bundle_answers_as_the_model_without_keras_in_between(task, ready_graphs, tmp_path):
@@ -103,20 +107,23 @@ def test_a_failed_export_leaves_the_earlier_bundle_as_it_was(task, ready_graphs,
     bundle(task, tmp_path / "out")
     before = (tmp_path / "out" / "bundle.json").read_bytes()
 
-    def differ(model, folder, **options):
+    def differ(graphs, folder, **options):
         raise ZooValueError("'output' of the ONNX graph differs")
 
-    monkeypatch.setattr(MODULE, "export_model", differ)
+    monkeypatch.setattr(MODULE, "export_graphs", differ)
     with pytest.raises(ZooValueError, match="differs"):
         bundle(task, tmp_path / "out", overwrite=True)
     assert (tmp_path / "out" / "bundle.json").read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_task_without_a_setting_is_refused(task, ready_graphs, tmp_path):
-    task.config = SimpleNamespace(to_dict=lambda: {"family": "text_classifier"})
-    with pytest.raises(ZooTypeError, match="must hold 'multi_label'"):
-        bundle(task, tmp_path / "out")
+def test_a_format_that_no_graph_has_is_refused(task, ready_graphs, tmp_path):
+    graph = dataclasses.replace(task.graphs()["model"], formats=("onnx",))
+    task.graphs = lambda: {"model": graph}
+    with pytest.raises(ZooValueError, match="no graph of a text_classifier is written as savedmodel"):
+        bundle(task, tmp_path / "out", formats=["savedmodel"])
+    with pytest.raises(ZooValueError, match="'onx' is unknown"):
+        bundle(task, tmp_path / "out", formats=["onx"])
     assert not (tmp_path / "out").exists()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from attention_zoo import catalogue
 from attention_zoo.errors import ZooError, ZooFileError, ZooValueError
+from attention_zoo.files import read_json
 from attention_zoo.models.text_classifier import NETWORKS, TextClassifierConfig
 from attention_zoo.presets import shelf
 from attention_zoo.runtime.runner import PREPROCESSORS, preprocessor_class
@@ -83,6 +84,15 @@ def test_a_config_of_another_family_or_format_is_refused():
             TextClassifierConfig.from_dict({**values, **change})
     with pytest.raises(ZooValueError):
         TextClassifierConfig.of(network="x")
+
+
+@pytest.mark.parametrize("name", sorted(shelf.folders()))
+def test_the_config_of_a_preset_is_written_as_it_was(name):
+    values = read_json(shelf.folders()[name] / "config.json")
+    written = catalogue._task_class(values["family"]).config_class.from_dict(values).to_dict()
+    # A field that is younger than the preset stands among those of the network; all else is as it was, in its order.
+    network = {key: value for key, value in written["network"].items() if key in values["network"]}
+    assert json.dumps({**written, "network": network}) == json.dumps(values)
 
 
 @pytest.mark.parametrize("name", sorted(shelf.architectures()))

@@ -10,6 +10,8 @@ from attention_zoo.models.config import Config, as_tuple
 class ClassifierConfig(Config):
     """Base of the configs of classifiers, which are frozen dataclasses; a subclass calls `check_answers`."""
 
+    answers = ("labels", "multi_label", "thresholds", "temperature")
+
     labels: tuple[str, ...] = ()  # names, in the order of the logits; empty until they are known
     multi_label: bool = False  # whether an input may have several labels, or none
     thresholds: tuple[float, ...] | None = None  # least probability of each label (0..1), multi_label only; None is 0.5

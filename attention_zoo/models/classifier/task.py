@@ -16,9 +16,10 @@ from attention_zoo.models.classifier import judging
 from attention_zoo.models.classifier.backbone import described, take_weights
 from attention_zoo.models.classifier.examples import Examples, Raw
 from attention_zoo.models.classifier.head import LOGITS
-from attention_zoo.models.classifier.training import Lesson, card_after, prior_bias, teach
+from attention_zoo.models.classifier.training import prior_bias, teach
 from attention_zoo.models.learning import Learning
 from attention_zoo.models.task import Task, arrays
+from attention_zoo.models.teaching import Lesson, card_after
 from attention_zoo.training import OrderedBatches, set_seeds
 
 BATCH = 32  # inputs run at once where nothing else is said
@@ -33,6 +34,24 @@ class Classifier(Task):
 
     raw: Raw
     _given: Any = None  # a backbone with weights, until a model takes them over
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the logits."""
+        return self.config.labels
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities."""
+        return self.config.temperature
+
+    @property
+    def returns(self) -> str:
+        """What the outputs of the exported graph are, for a person who runs it by other means."""
+        return f"`output`: logits, float32 [batch, {len(self.labels)} labels]"
+
+    def _size(self) -> str:
+        return f"{len(self.labels)} labels, {super()._size()}"
 
     @abc.abstractmethod
     def learn_inputs(self, inputs: Sequence) -> None:

@@ -1,8 +1,5 @@
-"""One training: losses and measures for one label or several, and the card afterwards."""
+"""One training of a classifier: losses and measures for one label or several."""
 
-import dataclasses
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,30 +7,19 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.errors import ZooValueError
+from attention_zoo.models import teaching
 from attention_zoo.models.classifier.config import ClassifierConfig
 from attention_zoo.models.learning import Learning
-from attention_zoo.presets.card import Card
+from attention_zoo.models.teaching import Lesson
 from attention_zoo.training import (
     BinaryCrossEntropy,
     CrossEntropy,
     OrderedBatches,
     balanced_weights,
-    fit,
     positive_weights,
 )
 
 LARGEST_BALANCE = 100.0  # times that a positive of a rare label counts at most
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What a training is told, beside model and data: see `Classifier.fit`."""
-
-    learning: Learning
-    passed: dict[str, Any]
-    callbacks: tuple[keras.callbacks.Callback, ...]
-    resume_folder: Any
-    progress: bool
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -71,7 +57,7 @@ class MacroF1(keras.metrics.F1Score):
 def teach(
     model: keras.Model, train: Any, validation: Any, config: ClassifierConfig, lesson: Lesson
 ) -> dict[str, list[float]]:
-    """Train a model and return its history.
+    """Train a classifier's model and return its history.
 
     Args:
         model: from arrays to logits.
@@ -83,38 +69,8 @@ def teach(
     Raises:
         ZooValueError: if an option does not fit the data.
     """
-    learning, passed = lesson.learning, dict(lesson.passed)
-    train, validation = (tuple(part) if isinstance(part, list) else part for part in (train, validation))
-    if isinstance(train, tuple) and "batch_size" not in passed:
-        passed["batch_size"] = learning.batch_size
-    if learning.patience is not None and validation is None and learning.monitor.startswith("val_"):
-        raise ZooValueError(f"patience wants validation data for {learning.monitor!r}, got none")
-    return fit(
-        model,
-        train,
-        validation,
-        epochs=learning.epochs,
-        optimizer=learning.make_optimizer(model, _steps(train, passed, learning.batch_size)),
-        loss=_loss(learning, config, train),
-        metrics=[MacroF1() if config.multi_label else Accuracy()],
-        callbacks=[*lesson.callbacks, *learning.stoppers()],
-        resume_folder=lesson.resume_folder,
-        seed=learning.seed,
-        progress=lesson.progress,
-        **passed,
-    )
-
-
-def _steps(train: Any, passed: dict[str, Any], batch_size: int) -> int | None:
-    """Return how many steps an epoch has, None where nobody says."""
-    if passed.get("steps_per_epoch"):
-        return passed["steps_per_epoch"]
-    if isinstance(train, tuple):
-        return math.ceil(len(train[0]) / batch_size)
-    try:
-        return len(train)
-    except TypeError:
-        return None
+    measure = MacroF1() if config.multi_label else Accuracy()
+    return teaching.teach(model, train, validation, _loss(lesson.learning, config, train), [measure], lesson)
 
 
 def _loss(learning: Learning, config: ClassifierConfig, train: Any) -> Any:
@@ -144,33 +100,3 @@ def prior_bias(logits: keras.layers.Dense, wanted: np.ndarray) -> None:
     """
     share = np.clip(wanted.mean(axis=0), 1e-4, 1 - 1e-4)
     logits.bias.assign(np.log(share / (1 - share)))
-
-
-def card_after(card: Card | None, config: ClassifierConfig, source: Any, seed: int) -> Card:
-    """Return the card of weights that have just been trained: its old measures no longer hold.
-
-    The licence is that of all data that the weights have seen; a user's own table without one adds nothing.
-
-    Args:
-        card: of the weights before, or None.
-        config: of the model.
-        source: the Dataset that was trained on, or None.
-        seed: of the training.
-    """
-    card = card or Card("new", config.family, permissive=True)
-    stated = source is not None and source.licence != "unknown"
-    data = [name for name in (card.data, source.name if source else "") if name]
-    licences = [name for name in (card.licence, source.licence if stated else "") if name]
-    return dataclasses.replace(
-        card,
-        data=", ".join(dict.fromkeys(data)),
-        licence=" and ".join(dict.fromkeys(licences)),
-        permissive=card.permissive and (source.permissive if stated else True),
-        seed=seed,
-        split="",
-        command="",
-        metrics={},
-        backend_difference=None,
-        trained=True,
-        files={},
-    )

@@ -1,0 +1,48 @@
+"""What a task answered, as the command line prints it."""
+
+import dataclasses
+from typing import Any
+
+
+def record(noun: str, one: str, answer: Any) -> dict[str, Any]:
+    """Return an input with its answer, for a line of JSON.
+
+    Args:
+        noun: what an input is called.
+        one: the input.
+        answer: an `answers.Answer`, or a `runtime.Translation`.
+    """
+    from attention_zoo.runtime import Translation
+
+    told = answer.record() if isinstance(answer, Translation) else dataclasses.asdict(answer)
+    return {noun: one, **told}
+
+
+def rows(one: str, answer: Any) -> list[tuple[str, str, str]]:
+    """Return an input with its answer as rows of a table: score, what was answered, input; then other answers.
+
+    Args:
+        one: the input.
+        answer: an `answers.Answer`, or a `runtime.Translation`.
+    """
+    from attention_zoo.runtime import Translation
+
+    if isinstance(answer, Translation):
+        others = list(answer.others)
+        head = answer.text or "-"
+    else:
+        others = [(label, score) for label, score in sorted((answer.scores or {}).items(), key=lambda each: -each[1])]
+        head = ", ".join(answer.labels) or "-"
+    return [(f"{answer.score:.3f}", head, one), *((f"  {score:.3f}", f"  {text}", "") for text, score in others)]
+
+
+def headline(explanation: Any) -> str:
+    """Return what was explained, in one line.
+
+    Args:
+        explanation: of a classifier, with its `answer`; or an `Alignment`, with what was written and its score.
+    """
+    if hasattr(explanation, "answer"):
+        return f"{explanation.answer.score:.3f}  {', '.join(explanation.answer.labels) or '-'}"
+    score = "" if explanation.score is None else f"{explanation.score:.3f}  "
+    return f"{score}{explanation.target}"

@@ -1,0 +1,32 @@
+"""Labels and translations are printed alike."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from attention_zoo.answers import Answer
+from attention_zoo.cli.answering import headline, record, rows
+from attention_zoo.runtime import Translation
+
+pytestmark = pytest.mark.once
+
+
+def test_an_answer_of_each_kind_is_a_record_with_its_input():
+    told = record("text", "ein Hund", Translation("a dog", -0.5, (("the dog", -0.75),)))
+    assert told == {"text": "ein Hund", "translation": "a dog", "score": -0.5, "others": [["the dog", -0.75]]}
+    assert record("text", "", Translation("", 0.0)) == {"text": "", "translation": "", "score": 0.0}
+    assert record("text", "a", Answer("x", 0.5, ("x",)))["label"] == "x"
+
+
+def test_other_answers_stand_below_the_best():
+    translated = rows("ein Hund", Translation("a dog", -0.5, (("the dog", -0.75),)))
+    assert translated == [("-0.500", "a dog", "ein Hund"), ("  -0.750", "  the dog", "")]
+    labelled = rows("a", Answer("x", 0.75, ("x",), {"y": 0.25, "x": 0.75}))
+    assert labelled == [("0.750", "x", "a"), ("  0.750", "  x", ""), ("  0.250", "  y", "")]
+    assert rows("", Translation("", 0.0)) == [("0.000", "-", "")]
+
+
+def test_what_was_explained_is_one_line():
+    assert headline(SimpleNamespace(answer=Answer("x", 0.75, ("x", "y")))) == "0.750  x, y"
+    assert headline(SimpleNamespace(score=-0.5, target="a dog")) == "-0.500  a dog"
+    assert headline(SimpleNamespace(score=None, target="a dog")) == "a dog"
