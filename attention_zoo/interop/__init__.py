@@ -6,10 +6,12 @@ from attention_zoo.interop.graft import graft
 from attention_zoo.interop.grafted import Grafted
 from attention_zoo.interop.keras_cv import keras_cv_backbone
 from attention_zoo.interop.keras_hub import keras_hub_backbone, pixel_statistics, preset_spec
+from attention_zoo.interop.samplers import SampledGenerator
 
 __all__ = [
     "BackboneEncoder",
     "Grafted",
+    "SampledGenerator",
     "check_spec",
     "encode_image",
     "encode_text",

@@ -18,8 +18,9 @@ NAMES = ("beam", "greedy", "random", "top_k", "top_p")
 class SampledGenerator(Generator):
     """A `Generator` whose tokens a sampler of keras-hub chooses.
 
-    The sampler sees logits in which what is banned cannot win, and its own loop runs the decoder step by step with its
-    caches. What it said is then scored by one pass of the decoder. It cannot be saved: save the `Generator`.
+    The sampler sees logits in which what is banned cannot win (its probability goes to the rest), and its own loop runs
+    the decoder step by step with its caches. What it said is then scored by one pass of the decoder. keras-hub's beams
+    go on after an end: what follows is cut off. It cannot be saved: save the `Generator`.
 
     Args:
         encoder: as for `Generator`.

@@ -21,7 +21,7 @@ def write(path, nodes, inputs, outputs, constants):
     arrays = [numpy_helper.from_array(np.zeros(shape, "float32"), name) for name, shape in constants.items()]
     made = [helper.make_node(kind, names, [result], **options) for kind, names, result, options in nodes]
     model = helper.make_model(
-        helper.make_graph(made, "test", *values, arrays), opset_imports=[helper.make_opsetid("", 17)]
+        helper.make_graph(made, "test", *values, arrays), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
     )
     onnx.save(model, str(path))
 
@@ -51,3 +51,27 @@ def test_what_is_no_graph_is_named(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(ZooFileError, match=r"model\.onnx is no ONNX graph"):
         count_flops(path)
+
+
+def test_an_open_axis_is_named(tmp_path):
+    path = tmp_path / "model.onnx"
+    write(
+        path,
+        [("MatMul", ["text", "matrix"], "output", {})],
+        {"text": ["b", "t", 4]},
+        {"output": None},
+        {"matrix": (4, 2)},
+    )
+    with pytest.raises(ZooFileError, match=r"'text'.*one open axis"):
+        count_flops(path)
+
+
+def test_shapes_that_follow_from_numbers_within_the_graph_are_known(tmp_path):
+    nodes = [
+        ("Shape", ["image"], "sizes", {}),
+        ("ConstantOfShape", ["sizes"], "ones", {}),
+        ("MatMul", ["ones", "matrix"], "output", {}),
+    ]
+    path = tmp_path / "model.onnx"
+    write(path, nodes, {"image": ["batch", 5, 4]}, {"output": ["batch", 5, 2]}, {"matrix": (4, 2)})
+    assert count_flops(path, batch=2) == 2 * 2 * 5 * 4 * 2

@@ -68,6 +68,16 @@ def test_the_ends_of_the_noise_draw_the_first_and_the_last_that_can_be_drawn(opt
     assert tokens[:, 0].tolist() == [first, last]
 
 
+@pytest.mark.parametrize("size", [8, 50, 900])
+def test_noise_near_one_draws_nothing_that_is_banned(size):
+    random, banned = np.random.default_rng(0), range(size // 2, size)
+    logits = random.normal(size=(200, size)).astype("float32") * 3
+    settings = Decoding(beam=1, sample=True, banned=banned)
+    for chance in (1 - 2**-24, 1.0):
+        _, tokens = search.choose(NumpyArrays, settings, logits, np.full(200, chance, "float32"))
+        assert tokens.max() < size // 2
+
+
 def test_the_same_seed_says_the_same_whatever_the_batch():
     settings = Decoding(beam=1, sample=True, max_length=12, seed=4)
     sources, speaker = [[5, 9, 3], [8, 3], [6, 3]], Speaker(0)
