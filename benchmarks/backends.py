@@ -1,10 +1,12 @@
-"""Measure how far a preset's answers differ between backends, and write it into its card.
+"""Measure how far a classifier's answers differ between backends and exports, and write it into its card.
 
-    python benchmarks/backends.py clinc150_intent goemotions_emotion [--write]
+    python benchmarks/backends.py clinc150_intent fashion_mnist_hybrid [--write]   # the bundled samples
+    python benchmarks/backends.py fashion_mnist_hybrid --split test                # a whole split, with its accuracy
 
-All texts of the bundled sample are classified on each backend, in a process of its own. Prints the largest difference
-of any score of any label (probability, 0..1) between any two backends, and whether all give the same labels; writes
-`benchmarks/results/backends.json`, and with `--write` the card.
+Inputs are classified on each backend, in a process of its own, and by the exported ONNX graph and SavedModel. Prints
+the largest difference of any score of any label (probability, 0..1) between any two of them, for how many inputs labels
+differ, and for a whole split the accuracy of each; writes `benchmarks/results/backends.json` (a split:
+`parity.json`), and with `--write` the card.
 """
 
 import argparse
@@ -14,91 +16,164 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import harness
 import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
+EXPORTS = ("onnx", "savedmodel")
+NAMES = ["clinc150_intent", "goemotions_emotion"]
 
 
-def sample_texts(name: str) -> list[str]:
-    """Return all texts of the bundled sample of a data set."""
+def read(name: str, split: str | None) -> tuple[list, list | None]:
+    """Return raw inputs, and their labels where a whole split is asked for."""
     from attention_zoo import data
 
-    return [text for split in data.load(name, sample=True).splits.values() for text in split["text"]]
+    dataset = data.load(name, sample=split is None)
+    if split is not None:
+        return list(dataset[split][dataset.raw]), dataset[split]["label"]
+    return [one for part in dataset.splits.values() for one in part[dataset.raw]], None
 
 
-def answers(folder: str, texts: str, result: str) -> None:
-    """Classify texts on the backend of this process; keep scores [texts, labels], which labels are given, and time."""
-    import time
+def keep(inputs: list, path: Path) -> None:
+    """Write raw inputs for other processes."""
+    np.savez(path, inputs=np.array(inputs))
 
-    from attention_zoo import load
 
-    asked = json.loads(Path(texts).read_text(encoding="utf-8"))
-    task = load(folder)
+def answers(way: str, folder: str, inputs: str, result: str) -> None:
+    """Classify in this process; keep scores [inputs, labels], which labels are given, and time."""
+    with np.load(inputs) as archive:
+        asked = list(archive["inputs"])
+    asked = [str(one) for one in asked] if isinstance(asked[0], np.str_) else asked
+    task = {"onnx": of_onnx, "savedmodel": of_savedmodel}.get(way, of_keras)(folder)
     task.predict(asked[:1])
     start = time.perf_counter()
     found = task.predict(asked, all_scores=True)
     seconds = time.perf_counter() - start
-    scores = np.array([[answer.scores[label] for label in task.labels] for answer in found])
+    scores = np.array([list(answer.scores.values()) for answer in found])
     outside = np.array([answer.out_of_scope or 0.0 for answer in found])
     given = np.array([[label in answer.labels for label in task.labels] for answer in found])
-    np.savez(result, scores=np.c_[scores, outside], given=given, seconds=seconds)
+    first = np.array([answer.label or "" for answer in found])
+    np.savez(result, scores=np.c_[scores, outside], given=given, first=first, seconds=seconds)
 
 
-def on_backend(backend: str, folder: Path, texts: Path, work: Path) -> dict[str, np.ndarray]:
-    """Run `answers` in a process on one backend."""
-    result = work / f"{backend}.npz"
+def of_keras(folder: str) -> Any:
+    """Load a preset on the backend of this process."""
+    from attention_zoo import load
+
+    return load(folder)
+
+
+def of_onnx(folder: str) -> Any:
+    """Load a bundle for onnxruntime."""
+    from attention_zoo import runtime
+
+    return runtime.load(folder)
+
+
+def of_savedmodel(folder: str) -> Any:
+    """Load the SavedModel of a bundle, with the runtime's answers around it."""
+    import tensorflow as tf
+
+    from attention_zoo.runtime.classifying import ClassifierRunner
+    from attention_zoo.runtime.runner import preprocessor_class
+
+    description = json.loads((Path(folder) / "bundle.json").read_text(encoding="utf-8"))
+    model = tf.saved_model.load(str(Path(folder) / "savedmodel"))
+    answer = model.signatures["serving_default"]
+
+    def run(names: list[str], arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+        told = answer(**{name: tf.constant(array) for name, array in arrays.items()})
+        return [told[name].numpy() for name in names]
+
+    ends = {kind: [SimpleNamespace(name=one["name"]) for one in description[kind]] for kind in ("inputs", "outputs")}
+    session = SimpleNamespace(run=run, get_inputs=lambda: ends["inputs"], get_outputs=lambda: ends["outputs"])
+    preprocessor = preprocessor_class(description["family"]).load(Path(folder) / "preprocessor")
+    return ClassifierRunner(description, preprocessor, {"model": session})
+
+
+def in_process(way: str, folder: Path, inputs: Path, work: Path) -> dict[str, np.ndarray]:
+    """Run `answers` in a process of its own."""
+    result = work / f"{way}.npz"
+    backend = way if way in BACKENDS else "tensorflow"
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, __file__, "--answers", str(folder), str(texts), str(result)]
+    command = [sys.executable, __file__, "--answers", way, str(folder), str(inputs), str(result)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{backend} failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{way} failed:\n{done.stderr[-2000:]}")
     with np.load(result) as archive:
         return dict(archive)
 
 
-def compare(name: str, write: bool) -> dict:
-    """Compare the backends on one preset; write the difference into its card where asked to."""
+def exported(folder: Path, work: Path) -> Path:
+    """Export a preset, in a process of its own."""
+    program = "import sys; from attention_zoo import load; load(sys.argv[1]).export(sys.argv[2])"
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    subprocess.run([sys.executable, "-c", program, str(folder), str(work / "out")], env=environment, check=True)
+    return work / "out"
+
+
+def compare(name: str, split: str | None, write: bool) -> dict:
+    """Compare the ways on one preset; write the difference into its card where asked to."""
     from attention_zoo.presets import shelf
     from attention_zoo.presets.card import Card
 
     folder = shelf.find(name)
     card = Card.from_folder(folder)
     card.verify(folder)
-    asked = sample_texts(card.data.split(" ")[0].rstrip(","))
+    asked, truth = read(card.data.split(" ")[0].rstrip(","), split)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        (work / "texts.json").write_text(json.dumps(asked), encoding="utf-8")
-        found = {backend: on_backend(backend, folder, work / "texts.json", work) for backend in BACKENDS}
+        keep(asked, work / "inputs.npz")
+        bundle = exported(folder, work)
+        places = {**dict.fromkeys(BACKENDS, folder), **dict.fromkeys(EXPORTS, bundle)}
+        found = {way: in_process(way, place, work / "inputs.npz", work) for way, place in places.items()}
     scores = np.stack([part["scores"] for part in found.values()])
     difference = float(np.ptp(scores, axis=0).max())
     other = np.stack([part["given"] for part in found.values()])
     if write:
         dataclasses.replace(card, backend_difference=difference).write(folder)
-    return {
+    row = {
         "preset": card.name,
-        "texts": len(asked),
+        "inputs": len(asked),
         "largest difference": difference,
-        "texts with other labels": int((other != other[0]).any(axis=(0, 2)).sum()),
-        **{f"{backend} ms a text": 1000 * float(part["seconds"]) / len(asked) for backend, part in found.items()},
+        "inputs with other labels": int((other != other[0]).any(axis=(0, 2)).sum()),
     }
+    for way, part in found.items():
+        row[f"{way} ms an input"] = 1000 * float(part["seconds"]) / len(asked)
+    if truth is not None:
+        row["split"] = split
+        right = {way: part["first"] == np.array(truth) for way, part in found.items()}
+        row |= {f"{way} accuracy": float(np.mean(values)) for way, values in right.items()}
+    return row
 
 
 def main() -> None:
     """Compare, print, record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("presets", nargs="*", default=["clinc150_intent", "goemotions_emotion"])
+    parser.add_argument("presets", nargs="*", default=NAMES)
+    parser.add_argument("--split", help="of the whole data set, in place of its bundled sample; one label an input")
     parser.add_argument("--write", action="store_true", help="put the difference into the preset's card")
-    parser.add_argument("--answers", nargs=3, metavar=("FOLDER", "TEXTS", "RESULT"), help="what a child process does")
+    parser.add_argument("--answers", nargs=4, metavar=("WAY", "FOLDER", "INPUTS", "RESULT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answers:
         answers(*options.answers)
         return
-    rows = [compare(name, options.write) for name in options.presets]
+    rows = [compare(name, options.split, options.write) for name in options.presets]
     print(harness.table(rows))
-    harness.record("backends", "presets", rows)
+    name = "parity" if options.split else "backends"
+    measured = {row["preset"] for row in rows}
+    harness.record(name, "presets", [row for row in known(name) if row["preset"] not in measured] + rows)
+
+
+def known(name: str) -> list[dict]:
+    """Return what was measured of all presets before."""
+    path = harness.RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["presets"]["rows"] if path.exists() else []
 
 
 if __name__ == "__main__":

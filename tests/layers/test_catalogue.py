@@ -75,7 +75,7 @@ def sources():
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_layers_import_only_keras_the_core_and_their_own_family(path):
-    allowed = ("attention_zoo.core", "attention_zoo.errors", "attention_zoo.layers")
+    allowed = ("attention_zoo.checks", "attention_zoo.core", "attention_zoo.errors", "attention_zoo.layers")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -12,18 +12,24 @@ from attention_zoo.catalogue import find
 from attention_zoo.errors import ZooFileError
 
 NAMES = [card.name for card in az.list_models(trained=True)]
-SAMPLES = {"clinc150_intent": "clinc150", "goemotions_emotion": "goemotions"}
+SAMPLES = {
+    "clinc150_intent": "clinc150",
+    "fashion_mnist_hybrid": "fashion_mnist",
+    "goemotions_emotion": "goemotions",
+}
 EXPECTED = Path(__file__).with_name("expected.json")
 once = pytest.mark.once
 
 
 def answers(name: str) -> dict[str, list]:
-    """Answer the first texts of the bundled sample's test split: text -> [label, score]."""
-    texts = az.data.load(SAMPLES[name], sample=True)["test"]["text"][:40]
-    return {text: [answer.label, answer.score] for text, answer in zip(texts, az.load(name).predict(texts))}
+    """Answer the first inputs of the bundled sample's test split: text, or number of the picture -> [label, score]."""
+    dataset = az.data.load(SAMPLES[name], sample=True)
+    inputs = list(dataset["test"][dataset.raw][:40])
+    keys = inputs if dataset.raw == "text" else [str(number) for number in range(len(inputs))]
+    return {key: [answer.label, answer.score] for key, answer in zip(keys, az.load(name).predict(inputs))}
 
 
-def test_the_first_two_presets_are_there():
+def test_the_presets_are_there():
     assert set(SAMPLES) <= set(NAMES)
 
 
@@ -67,6 +73,15 @@ def test_every_damaged_or_missing_file_is_named(name, tmp_path):
             with pytest.raises(ZooFileError, match=file.name.replace(".", r"\.")):
                 az.load(str(copy))
         shutil.rmtree(copy)
+
+
+@once
+def test_a_preset_shows_where_it_looked_in_a_picture(tmp_path):
+    split = az.data.load("fashion_mnist", sample=True)["test"]
+    explanation = az.load("fashion_mnist_hybrid").explain(split["image"][0])
+    assert explanation.answer.label in explanation.effects
+    for suffix in ("png", "html"):
+        assert explanation.save(tmp_path / f"why.{suffix}").stat().st_size > 1000
 
 
 @once
