@@ -1,5 +1,16 @@
 """The page docs/images.md: what was measured about networks for images. Written by `benchmarks/pages.py`."""
 
+EXPLAINED = (
+    "## Why it said so",
+    "",
+    "Eight test pictures and `fashion_mnist_hybrid`: four that it knows, and four that it takes for something else.",
+    "Orange places speak for what it said, blue ones against it: hidden, they take so many points of 100 off its",
+    "score, or add them (`benchmarks/overlays.py`; for a picture of your own:",
+    '`model.explain(path).save("why.html")`).',
+    "",
+    "![Eight pictures of clothes with what spoke for each answer](overlays.png)",
+    "",
+)
 GRAFTS = (
     ("difference before training", "plain model minus grafted one, before training"),
     ("parameters", "parameters"),
@@ -83,5 +94,5 @@ def page(results, made: str) -> str:
         results: reads results/<name>.json.
         made: the line that says who wrote the page.
     """
-    lines = ["# Images: what was measured", "", made, *grafts(results("graft")), *speeds(results("images"))]
+    lines = ["# Images: what was measured", "", made, *EXPLAINED, *grafts(results("graft")), *speeds(results("images"))]
     return "\n".join(lines).rstrip() + "\n"
