@@ -69,5 +69,7 @@ class Sublayers:
             training: True while fitting.
         """
         added = run(self.norms[name](current) if self.norm == "pre" else current)
-        current = current + self.skips[name](self.drops[name](added, training=training), training=training)
+        if training is not False:  # a layer that changes nothing costs a call all the same, at each step of a search
+            added = self.skips[name](self.drops[name](added, training=training), training=training)
+        current = current + added
         return self.norms[name](current) if self.norm == "post" else current
