@@ -118,7 +118,7 @@ def test_a_compiled_training_takes_a_share_that_is_raised_on_the_way():
     labels = np.roll(IDS, -1, axis=1)
     history = model.fit([IDS, MEMORY], labels, epochs=8, verbose=0, callbacks=[Raise()])
     np.testing.assert_allclose(shares, 0.1 * np.arange(8), atol=1e-6)
-    assert min(history.history["loss"]) < 0.9 * history.history["loss"][0]
+    assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
 
 
 def test_without_sampling_there_is_no_share():

@@ -43,13 +43,14 @@ def test_step_by_step_gives_what_the_whole_sequence_gives(name, arguments, size)
 
 
 def test_retention_does_not_depend_on_the_chunk():
+    keras.utils.set_random_seed(0)
     layer = make("retention", chunk=1)
     wanted = numbers(layer(INPUTS))
     for chunk in (2, 5, 64):
         other = make("retention", chunk=chunk)
         other.build(INPUTS.shape)
         other.set_weights(layer.get_weights())
-        np.testing.assert_allclose(numbers(other(INPUTS)), wanted, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(numbers(other(INPUTS)), wanted, atol=2e-6)
 
 
 def test_performer_comes_close_to_softmax_and_closer_with_more_features():
