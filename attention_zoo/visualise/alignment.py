@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.files import write_bytes
 from attention_zoo.visualise.alignment_words import Axis, WordMatrix, column_names, over_words, words_of
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
 
 if TYPE_CHECKING:
     from attention_zoo.text import Token
@@ -183,11 +182,7 @@ class Alignment:
             ZooValueError: for another suffix.
             ZooFileError: if the file cannot be written; nothing is left behind.
         """
-        suffix = Path(path).suffix.lower()
-        makers = _makers()
-        if suffix not in makers:
-            raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
-        return write_bytes(path, makers[suffix](self))
+        return write_as(path, _makers(), self)
 
     def _repr_html_(self) -> str:
         """Show the matrix in a notebook."""

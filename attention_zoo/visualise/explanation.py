@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,11 +91,7 @@ class Explanation:
             ZooValueError: for another suffix.
             ZooFileError: if the file cannot be written; nothing is left behind.
         """
-        suffix = Path(path).suffix.lower()
-        makers = _makers()
-        if suffix not in makers:
-            raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
-        return write_bytes(path, makers[suffix](self))
+        return write_as(path, _makers(), self)
 
 
 def _makers() -> dict[str, Callable[[Explanation], bytes]]:
@@ -109,6 +105,24 @@ def _makers() -> dict[str, Callable[[Explanation], bytes]]:
         ".html": lambda explanation: html.page(explanation).encode("utf-8"),
         ".json": lambda explanation: json.dumps(explanation.to_dict()).encode("ascii"),
     }
+
+
+def write_as(path: str | os.PathLike, makers: dict[str, Callable[[Any], bytes]], explained: Any) -> Path:
+    """Write an explanation in the form that the suffix names.
+
+    Args:
+        path: file to write.
+        makers: by suffix, what turns the explanation into bytes.
+        explained: the explanation.
+
+    Raises:
+        ZooValueError: for another suffix.
+        ZooFileError: if the file cannot be written; nothing is left behind.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in makers:
+        raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
+    return write_bytes(path, makers[suffix](explained))
 
 
 def as_maps(value: object, name: str = "maps") -> np.ndarray:

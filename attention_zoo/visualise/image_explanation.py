@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.files import write_bytes
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
 from attention_zoo.visualise.overlay import as_rgb, check_map
 from attention_zoo.visualise.sheet import encode
 
@@ -112,11 +111,7 @@ class ImageExplanation:
             ZooValueError: for another suffix.
             ZooFileError: if the file cannot be written; nothing is left behind.
         """
-        suffix = Path(path).suffix.lower()
-        makers = _makers()
-        if suffix not in makers:
-            raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
-        return write_bytes(path, makers[suffix](self))
+        return write_as(path, _makers(), self)
 
     def _repr_html_(self) -> str:
         """Show the picture in a notebook."""
