@@ -48,4 +48,4 @@ recipes: $(VENV)/.test
 	$(BIN)/python recipes/text_classifier.py --small
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs demo_output
+	rm -rf $(VENV) build dist *.egg-info runs demo_output .jax_cache

@@ -25,6 +25,8 @@ _LAZY = {
     "TextClassifier": ("attention_zoo.models.text_classifier", "TextClassifier"),
     "ImageClassifier": ("attention_zoo.models.image_classifier", "ImageClassifier"),
     "Translator": ("attention_zoo.models.translator", "Translator"),
+    "SpeechRecognizer": ("attention_zoo.models.speech_recognizer", "SpeechRecognizer"),
+    "EmotionRecognizer": ("attention_zoo.models.emotion_recognizer", "EmotionRecognizer"),
     "layers": ("attention_zoo.layers", None),
     "blocks": ("attention_zoo.blocks", None),
     "core": ("attention_zoo.core", None),
@@ -32,6 +34,7 @@ _LAZY = {
     "runtime": ("attention_zoo.runtime", None),
     "interop": ("attention_zoo.interop", None),
     "vision": ("attention_zoo.vision", None),
+    "audio": ("attention_zoo.audio", None),
     "testing": ("attention_zoo.testing", None),
 }
 

@@ -21,6 +21,8 @@ FAMILIES: dict[str, str] = {
     "text_classifier": "attention_zoo.models.text_classifier:TextClassifier",
     "image_classifier": "attention_zoo.models.image_classifier:ImageClassifier",
     "translator": "attention_zoo.models.translator:Translator",
+    "speech_recognizer": "attention_zoo.models.speech_recognizer:SpeechRecognizer",
+    "emotion_recognizer": "attention_zoo.models.emotion_recognizer:EmotionRecognizer",
 }
 
 

@@ -12,9 +12,6 @@ differ, and for a whole split the accuracy of each; writes `benchmarks/results/b
 import argparse
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +21,6 @@ from typing import Any
 import harness
 import numpy as np
 
-BACKENDS = ("tensorflow", "jax", "torch")
-EXPORTS = ("onnx", "savedmodel")
 NAMES = ["clinc150_intent", "goemotions_emotion"]
 
 
@@ -49,7 +44,7 @@ def answers(way: str, folder: str, inputs: str, result: str) -> None:
     with np.load(inputs) as archive:
         asked = list(archive["inputs"])
     asked = [str(one) for one in asked] if isinstance(asked[0], np.str_) else asked
-    task = {"onnx": of_onnx, "savedmodel": of_savedmodel}.get(way, of_keras)(folder)
+    task = {"onnx": harness.of_onnx, "savedmodel": of_savedmodel}.get(way, harness.of_keras)(folder)
     task.predict(asked[:1])
     start = time.perf_counter()
     found = task.predict(asked, all_scores=True)
@@ -59,20 +54,6 @@ def answers(way: str, folder: str, inputs: str, result: str) -> None:
     given = np.array([[label in answer.labels for label in task.labels] for answer in found])
     first = np.array([answer.label or "" for answer in found])
     np.savez(result, scores=np.c_[scores, outside], given=given, first=first, seconds=seconds)
-
-
-def of_keras(folder: str) -> Any:
-    """Load a preset on the backend of this process."""
-    from attention_zoo import load
-
-    return load(folder)
-
-
-def of_onnx(folder: str) -> Any:
-    """Load a bundle for onnxruntime."""
-    from attention_zoo import runtime
-
-    return runtime.load(folder)
 
 
 def of_savedmodel(folder: str) -> Any:
@@ -96,27 +77,6 @@ def of_savedmodel(folder: str) -> Any:
     return ClassifierRunner(description, preprocessor, {"model": session})
 
 
-def in_process(way: str, folder: Path, inputs: Path, work: Path) -> dict[str, np.ndarray]:
-    """Run `answers` in a process of its own."""
-    result = work / f"{way}.npz"
-    backend = way if way in BACKENDS else "tensorflow"
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, __file__, "--answers", way, str(folder), str(inputs), str(result)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{way} failed:\n{done.stderr[-2000:]}")
-    with np.load(result) as archive:
-        return dict(archive)
-
-
-def exported(folder: Path, work: Path) -> Path:
-    """Export a preset, in a process of its own."""
-    program = "import sys; from attention_zoo import load; load(sys.argv[1]).export(sys.argv[2])"
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    subprocess.run([sys.executable, "-c", program, str(folder), str(work / "out")], env=environment, check=True)
-    return work / "out"
-
-
 def compare(name: str, split: str | None, write: bool) -> dict:
     """Compare the ways on one preset; write the difference into its card where asked to."""
     from attention_zoo.presets import shelf
@@ -129,9 +89,12 @@ def compare(name: str, split: str | None, write: bool) -> dict:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         keep(asked, work / "inputs.npz")
-        bundle = exported(folder, work)
-        places = {**dict.fromkeys(BACKENDS, folder), **dict.fromkeys(EXPORTS, bundle)}
-        found = {way: in_process(way, place, work / "inputs.npz", work) for way, place in places.items()}
+        bundle, found = harness.exported(folder, work), {}
+        for way in (*harness.BACKENDS, *harness.EXPORTS):
+            place, result = folder if way in harness.BACKENDS else bundle, work / f"{way}.npz"
+            harness.in_way(__file__, way, place, work / "inputs.npz", result)
+            with np.load(result) as archive:
+                found[way] = dict(archive)
     scores = np.stack([part["scores"] for part in found.values()])
     difference = float(np.ptp(scores, axis=0).max())
     other = np.stack([part["given"] for part in found.values()])
@@ -165,15 +128,7 @@ def main() -> None:
         return
     rows = [compare(name, options.split, options.write) for name in options.presets]
     print(harness.table(rows))
-    name = "parity" if options.split else "backends"
-    measured = {row["preset"] for row in rows}
-    harness.record(name, "presets", [row for row in known(name) if row["preset"] not in measured] + rows)
-
-
-def known(name: str) -> list[dict]:
-    """Return what was measured of all presets before."""
-    path = harness.RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["presets"]["rows"] if path.exists() else []
+    harness.keep("parity" if options.split else "backends", rows, ("preset",))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+BACKENDS = ("tensorflow", "jax", "torch")
+EXPORTS = ("onnx", "savedmodel")
 
 
 def machine() -> dict:
@@ -85,6 +88,46 @@ def in_child(script: str, *arguments: str) -> dict:
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def exported(preset: Path, work: Path) -> Path:
+    """Export a preset as ONNX and SavedModel, in a process of its own; return the bundle's folder."""
+    program = "import sys; from attention_zoo import load; load(sys.argv[1]).export(sys.argv[2])"
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-W", "ignore", "-c", program, str(preset), str(work / "out")]
+    subprocess.run(command, env=environment, check=True)
+    return work / "out"
+
+
+def of_keras(folder: str) -> Any:
+    """Load a preset on the backend of this process."""
+    from attention_zoo import load
+
+    return load(folder)
+
+
+def of_onnx(folder: str) -> Any:
+    """Load a bundle for onnxruntime."""
+    from attention_zoo import runtime
+
+    return runtime.load(folder)
+
+
+def in_way(script: str, way: str, *arguments: object) -> None:
+    """Run `script --answers WAY ARGUMENTS` in a process of its own, on the backend of that way (graphs: TensorFlow)."""
+    environment = {**os.environ, "KERAS_BACKEND": way if way in BACKENDS else "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, script, "--answers", way, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{way} failed:\n{done.stderr[-2000:]}")
+
+
+def keep(name: str, rows: list[dict], keys: tuple[str, ...]) -> None:
+    """Record rows about presets, beside those of other presets; rows that are alike in `keys` are replaced."""
+    path = RESULTS / f"{name}.json"
+    known = json.loads(path.read_text(encoding="utf-8"))["presets"]["rows"] if path.exists() else []
+    measured = {tuple(row[key] for key in keys) for row in rows}
+    record(name, "presets", [row for row in known if tuple(row[key] for key in keys) not in measured] + rows)
 
 
 def table(rows: list[dict]) -> str:

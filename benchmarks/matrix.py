@@ -21,6 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from compiling import ENVIRONMENT  # noqa: E402
+
 COSTLY = (13, 14)
 
 
@@ -65,9 +68,7 @@ def run(job: tuple[str, str, str], names: list[str], folder: Path) -> dict:
     backend, checks, share = job
     path = folder / f"{backend}-{checks}-{share.replace('/', '-')}.json"
     threads = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    # What a kernel is optimised to does not matter here; how long its compilation takes does.
-    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    environment = {**os.environ, **threads, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "XLA_FLAGS": flags}
+    environment = {**os.environ, **threads, **ENVIRONMENT, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(Path(__file__)), "--part", checks, "--share", share, "--keep", str(path), *names]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

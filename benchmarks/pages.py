@@ -15,7 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import page_emotions  # noqa: E402
 import page_images  # noqa: E402
+import page_speech  # noqa: E402
+import page_translation  # noqa: E402
 
 from attention_zoo import layers  # noqa: E402
 from attention_zoo.layers.catalogue import catalogue  # noqa: E402
@@ -236,12 +239,30 @@ def images() -> str:
     return page_images.page(results, MADE)
 
 
+def translation() -> str:
+    """Write what was measured about translators."""
+    return page_translation.page(results, MADE)
+
+
+def speech() -> str:
+    """Write what was measured about speech recognizers."""
+    return page_speech.page(results, MADE)
+
+
+def emotions() -> str:
+    """Write what was measured about emotion recognizers."""
+    return page_emotions.page(results, MADE)
+
+
 PAGES = {
     "attention.md": attention,
     "efficient.md": efficient,
+    "emotions.md": emotions,
     "images.md": images,
     "not_included.md": not_included,
     "peers.md": peers,
+    "speech.md": speech,
+    "translation.md": translation,
 }
 
 

@@ -53,7 +53,10 @@ def zoo() -> list[dict]:
     return sorted(rows, key=lambda row: (row[""], row["name"]))
 
 
-SHOWN = ("test_accuracy", "test_macro_f1", "test_out_of_scope_auroc")
+SHOWN = (
+    "test_accuracy", "test_macro_f1", "test_out_of_scope_auroc", "test_bleu", "test_bleu_tokenised", "test_wer",
+    "test_cer",
+)  # fmt: skip
 
 
 def attention() -> list[dict]:

@@ -129,12 +129,10 @@ def planned(options: Options) -> Plan:
     if options.tiny and options.data not in TINY:
         raise ZooValueError(f"--tiny is known for {', '.join(TINY)}, got --data {options.data}")
     plan = SMALL if options.small else (TINY if options.tiny else PLANS).get(options.data, OWN)
-    if options.preset and steps.chosen(options, SIZE):
-        raise ZooValueError("--from takes the preset's own size; leave out --height, --width and --channels")
     learning = plan.learning | steps.chosen(options, steps.LEARNING)
     if options.augment is not None:
         learning["augment"] = tuple(name.strip() for name in options.augment.split(",") if name.strip()) or None
-    network = plan.network | steps.chosen(options, ("network", "attention", "pooling", *SIZE))
+    network = plan.network | steps.network_options(options, ("network", "attention", "pooling", *SIZE))
     plan = dataclasses.replace(plan, network=network, learning=learning)
     ImageClassifierConfig.of(**plan.network)
     steps.check(options, plan.learning)

@@ -167,7 +167,7 @@ def planned(options: Options) -> Plan:
             raise ZooValueError(f"--{name} must be at least 0, got {value}")
     if options.preset and (options.teachers is not None or options.taught_by is not None):
         raise ZooValueError("--from goes on from a trained classifier, which nobody teaches; leave out --teachers")
-    network = plan.network | steps.chosen(options, ("network", "attention", "pooling"))
+    network = plan.network | steps.network_options(options, ("network", "attention", "pooling"))
     plan = dataclasses.replace(
         plan, network=network, learning=plan.learning | steps.chosen(options, steps.LEARNING), **given
     )

@@ -22,7 +22,6 @@ from attention_zoo import data
 from attention_zoo.cli import steps
 from attention_zoo.cli.options import takes
 from attention_zoo.data import Dataset
-from attention_zoo.errors import ZooValueError
 from attention_zoo.models.translator import Translator, TranslatorConfig
 from attention_zoo.training import EpochLog
 from attention_zoo.visualise import curves
@@ -68,6 +67,7 @@ class Options(steps.RecipeOptions):
     depth: Annotated[int | None, Option(help="encoder and decoder blocks")] = None
     vocabulary_size: Annotated[int | None, Option(help="pieces of words at most")] = None
     dropout: Annotated[float | None, Option(help="share dropped while training")] = None
+    piece_dropout: Annotated[float | None, Option(help="share of joins of pieces left out while training")] = None
     beam: Annotated[int, Option(help="hypotheses kept while judging")] = 5
 
 
@@ -110,9 +110,8 @@ def planned(options: Options) -> Plan:
     plan = PLANS.get(network, Plan())
     if options.small:
         plan = Plan(SMALL["network"] if network == "transformer" else {"width": 64, "units": 64}, SMALL["learning"])
-    given = steps.chosen(options, ("network", "attention", "width", "depth", "vocabulary_size", "dropout"))
-    if options.preset and set(given) - {"dropout"}:
-        raise ZooValueError("--from takes the preset's own network; leave out the options that make another")
+    names = ("network", "attention", "width", "depth", "vocabulary_size", "dropout", "piece_dropout")
+    given = steps.network_options(options, names)
     languages = ("source", "target") if options.small else (options.source, options.target)
     described = {"source": languages[0], "target": languages[1], **plan.network, **given}
     plan = Plan(described, plan.learning | steps.chosen(options, steps.LEARNING))

@@ -1,8 +1,8 @@
 """Which tests run where: in one worker those that share what is costly to build, and on one backend a sample.
 
 JAX compiles every operation of every shape by itself, and keeps what it compiled. There `make test` runs one case of
-each variant, and one in three of the other parametrized tests of layers and of what generates (`make matrix` runs the
-rest), and drops what was compiled when it has grown large.
+each variant, one in three of the other parametrized tests of layers and of what generates, and one family's recipe
+(`make matrix` runs the rest), and drops what was compiled when it has grown large.
 """
 
 import contextlib
@@ -15,12 +15,22 @@ from pathlib import Path
 
 import pytest
 
-# Hundreds of small programs are compiled here and run once: compile fast, not well.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+sys.path.insert(0, str(Path(__file__).parent))
+from compiling import ENVIRONMENT
+
+os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
 
 SLOW = os.environ.get("KERAS_BACKEND") == "jax"
 # Files, beside those of layers, whose parametrized tests are sampled there.
-SAMPLED = ("test_decoder_contract", "test_decode", "test_translator", "test_beam")
+SAMPLED = (
+    "test_beam", "test_ctc", "test_decode", "test_decode_ctc", "test_decoder_contract", "test_emotion_network",
+    "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
+)  # fmt: skip
+# Files that are left out there as a whole: what they test beyond the tests of models is the same on each backend.
+WHOLE = (
+    "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_speech_recognizer",
+    "recipes/test_translator", "testing/test_call_form",
+)  # fmt: skip
 # Bytes by which a worker may grow before compiled programs are dropped.
 GROWTH = 2 * 2**30
 _limit = [GROWTH]
@@ -30,13 +40,13 @@ _limit = [GROWTH]
 def pytest_collection_modifyitems(items):
     seen = Counter()
     for item in items:
-        group = item.path.parent.name + "/" + item.path.stem
+        group = file = item.path.parent.name + "/" + item.path.stem
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if item.path.stem == "test_conformance" and "name" in parameters:
             group = parameters["name"]
         item.add_marker(pytest.mark.xdist_group(group))
         sampled = item.path.parent.name == "layers" or item.path.stem in SAMPLED
-        if SLOW and parameters and sampled and left_out(item, parameters, seen):
+        if SLOW and (file in WHOLE or (parameters and sampled and left_out(item, parameters, seen))):
             item.add_marker(pytest.mark.costly)
 
 
@@ -49,6 +59,13 @@ def left_out(item, parameters, seen):
     test = f"{item.path}::{item.originalname}"
     seen[test] += 1
     return seen[test] % 3 != 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Let new weights be the same in each run, whatever ran before; what needs no Keras does not bring it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,7 +16,7 @@ from attention_zoo.cli import app, doctor, recipe
 from attention_zoo.errors import ZooFileError, ZooValueError
 from attention_zoo.presets import shelf
 from attention_zoo.presets.card import Card
-from attention_zoo.runtime import runner
+from attention_zoo.runtime import Translation, runner
 
 pytestmark = pytest.mark.once
 PREPARE = app._prepare
@@ -73,6 +73,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(shelf, "cache", lambda: tmp_path / "cache")
     monkeypatch.setitem(catalogue.FAMILIES, "toys", "toy_family:ToyTask")
     monkeypatch.setitem(runner.PREPROCESSORS, "toys", "attention_zoo.text:TextPreprocessor")
+    monkeypatch.setitem(runner.RUNNERS, "toys", "attention_zoo.runtime:ClassifierRunner")
     monkeypatch.setitem(sys.modules, "toy_family", types.SimpleNamespace(ToyTask=ToyTask))
     monkeypatch.setattr(app, "_prepare", lambda: None)
     folder = tmp_path / "cache" / "presets" / "toy"
@@ -316,6 +317,25 @@ def test_without_arguments_help_is_printed(run):
 
 def test_the_version_is_printed(run):
     assert run("--version")[1] == f"attention-zoo {doctor.version_of('attention-zoo')}\n"
+
+
+def test_an_option_of_another_family_is_refused_before_anything_is_loaded(run, toy, monkeypatch):
+    monkeypatch.setattr(ToyTask, "load", lambda *_: 1 / 0)
+    code, out, error = run("predict", "toy", "text", "--beam", "5")
+    assert (code, out) == (2, "")
+    assert error.endswith("--beam is no option of the family 'toys'\n")
+
+
+def test_options_of_a_search_reach_a_translator(run, toy, monkeypatch):
+    monkeypatch.setitem(runner.RUNNERS, "toys", "attention_zoo.runtime:TranslatorRunner")
+
+    def translate(self, texts, **options):
+        return [Translation(" ".join(sorted(options)), -0.5, ()) for _ in texts]
+
+    monkeypatch.setattr(ToyTask, "predict", translate)
+    options = ["--beam", "5", "--nbest", "2", "--length-penalty", "0.6", "--max-length", "9"]
+    assert "beam length_penalty max_length nbest" in run("predict", "toy", "text", *options)[1]
+    assert "length" not in run("predict", "toy", "text")[1]
 
 
 def test_train_runs_the_recipe_with_its_own_options(run, toy, tmp_path, monkeypatch):

@@ -5,11 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.convolution import hide
 from attention_zoo.blocks.feed_forward import FeedForward
-from attention_zoo.core import gate, site_path
+from attention_zoo.checks import share, whole_number
+from attention_zoo.core import gate, get_part, site_path
 from attention_zoo.errors import ZooValueError, unknown
-from attention_zoo.layers.series import ConformerAttention
+from attention_zoo.layers import named
 
 NORMS = ("batch", "layer")
 EPSILON = 1e-5
@@ -20,6 +22,8 @@ class ConformerConvolution(keras.layers.Layer):
     """Look at near frames, channel by channel, behind a gate.
 
     [a; b] = W_1 norm(x), g = a sigmoid(b), output = W_2 silu(norm(depthwise(g)))
+
+    A causal one also goes chunk by chunk, `output, state = layer.stream(chunk, state)`, and gives the same numbers.
 
     Args:
         width: frames that the convolution spans, odd.
@@ -74,12 +78,44 @@ class ConformerConvolution(keras.layers.Layer):
         self.dropping = keras.layers.Dropout(self.dropout, name="dropping", **policy)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        gated = self._gated(inputs, mask)
+        if self.causal:
+            gated = ops.pad(gated, ((0, 0), (self.width - 1, 0), (0, 0)))
+        return self._finished(gated, mask, training)
+
+    def start_stream(self, batch: Any) -> dict[str, Any]:
+        """Return the state of `batch` streams of which nothing has been read: "gated" [batch, width - 1, channels].
+
+        Raises:
+            ZooValueError: if the layer looks ahead or is not built.
+        """
+        if not self.causal or not self.built:
+            reason = "is not built" if self.causal else "looks ahead"
+            raise ZooValueError(f"a stream wants a built convolution with causal=True, but {self.name!r} {reason}")
+        return {"gated": ops.zeros((batch, self.width - 1, self.contract.units), dtype=self.compute_dtype)}
+
+    def stream(self, inputs: Any, state: dict[str, Any], mask: Any = None) -> tuple[Any, dict[str, Any]]:
+        """Read one chunk.
+
+        Args:
+            inputs: [batch, chunk, channels].
+            state: from `start_stream` or the step before.
+            mask: bool [batch, chunk]; False marks padding, after which nothing may come.
+
+        Returns:
+            The shape of `inputs`, and the state for the next chunk.
+        """
+        gated = ops.concatenate([state["gated"], self._gated(inputs, mask)], axis=1)
+        return self._finished(gated, mask, False), {"gated": gated[:, ops.shape(inputs)[1] :]}
+
+    def _gated(self, inputs: Any, mask: Any) -> Any:
+        """Return what the convolution sees, zero at padding."""
         values, logits = ops.split(self.widen(self.first_norm(inputs)), 2, axis=-1)
         axes = ("batch", "time", "channel")
-        gated = hide(gate(values, logits, path=site_path(self), axes=axes), mask)
-        if self.causal:
-            before = ops.zeros_like(gated[:, :1])
-            gated = ops.concatenate([ops.repeat(before, self.width - 1, axis=1), gated], axis=1)
+        return hide(gate(values, logits, path=site_path(self), axes=axes), mask)
+
+    def _finished(self, gated: Any, mask: Any, training: bool | None) -> Any:
+        """Run the convolution and what comes after it."""
         near = self.depthwise(gated)
         if self.norm == "batch":
             near = self.second_norm(near, training=training, mask=mask)
@@ -99,16 +135,21 @@ class ConformerBlock(keras.layers.Layer):
     x += feed_forward(norm(x)) / 2, x += attention(norm(x)), x += convolution(x), x += feed_forward(norm(x)) / 2,
     output = norm(x)
 
+    One with a causal convolution and `StreamingAttention` (variant "chunked") also goes chunk by chunk by `stream`.
+
     Args:
         num_heads: heads of the attention.
         feed_forward: channels in between of the feed-forward parts; None is 4 x width.
         convolution: frames that the convolution spans, odd.
         dropout: share dropped while training, after each part and within feed-forward, 0 to 1.
         attention_dropout: share of the attention weights dropped while training, 0 to 1.
-        position: how distance counts; None is "transformer_xl".
-        pattern: which frames may meet; None is "full", {"name": "chunked", ...} is for streams.
+        position: of an attention that is None: how distance counts; None is "transformer_xl".
+        pattern: of an attention that is None: which frames may meet; None is "full".
         norm: of the convolution: "batch" or "layer".
         causal: True lets the convolution look back only; the attention goes by its pattern.
+        attention: any name of `layers.names("self")`, a dict with "name" and arguments, or a layer of that role; None
+            is as published, `MultiHeadAttention` with relative positions.
+        stochastic_depth: how often all that the block adds is left out for a whole example while training, 0 to 1.
 
     Call:
         inputs: [batch, time, width].
@@ -118,10 +159,11 @@ class ConformerBlock(keras.layers.Layer):
         The shape of `inputs`.
 
     Raises:
-        ZooValueError: if a number is out of range or width is no multiple of `num_heads`.
+        ZooValueError: if a number is out of range, a name is unknown, width is no multiple of `num_heads`, or position
+            or pattern come beside an attention.
 
     Cost: that of its parts; of the attention batch x heads x time^2.
-    Source: Gulati et al. 2020, arXiv:2005.08100, section 2.4, equation 1.
+    Source: Gulati et al. 2020, arXiv:2005.08100, section 2.4, equation 1; Huang et al. 2016, arXiv:1603.09382.
     """
 
     def __init__(
@@ -135,36 +177,51 @@ class ConformerBlock(keras.layers.Layer):
         pattern: Any = None,
         norm: str = "batch",
         causal: bool = False,
+        attention: Any = None,
+        stochastic_depth: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if attention is not None and not (position is None and pattern is None):
+            raise ZooValueError("position and pattern must be arguments of the attention where there is one, got both")
         self.supports_masking = True
-        self.num_heads, self.feed_forward, self.convolution = num_heads, feed_forward, convolution
-        self.dropout, self.attention_dropout, self.norm, self.causal = dropout, attention_dropout, norm, causal
-        policy = {"dtype": self.dtype_policy}
-        self.attending = ConformerAttention(
-            num_heads,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            position=position,
-            pattern=pattern,
-            name="attention",
-            **policy,
+        self.num_heads, self.feed_forward = whole_number("num_heads", num_heads), feed_forward
+        self.convolution, self.norm, self.causal, self.attention = convolution, norm, causal, attention
+        self.dropout, self.attention_dropout = dropout, share("attention_dropout", attention_dropout)
+        self.stochastic_depth = share("stochastic_depth", stochastic_depth)
+        self.position, self.pattern = position, pattern
+        if attention is None:
+            self.position = get_part("position", position, "transformer_xl", self.dtype_policy)
+            self.pattern = get_part("pattern", pattern, "full", self.dtype_policy)
+        self.convolving = ConformerConvolution(
+            convolution, norm, causal, dropout, name="convolution", dtype=self.dtype_policy
         )
-        self.convolving = ConformerConvolution(convolution, norm, causal, dropout, name="convolution", **policy)
 
     def get_config(self) -> dict:
         names = ("num_heads", "feed_forward", "convolution", "dropout", "attention_dropout", "norm", "causal")
+        names += ("attention", "stochastic_depth")
         config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
         for name in ("position", "pattern"):
-            config[name] = keras.saving.serialize_keras_object(getattr(self.attending, name))
-        return config
+            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        return with_plain_layers(config)
 
     def build(self, input_shape: Any) -> None:
-        policy = {"dtype": self.dtype_policy}
-        hidden = self.feed_forward or 4 * input_shape[-1]
+        width, policy = input_shape[-1], {"dtype": self.dtype_policy}
+        if width % self.num_heads:
+            raise ZooValueError(f"width must be a multiple of num_heads, got {width} for {self.num_heads} heads")
+        own = {"name": "multi_head", "position": self.position, "pattern": self.pattern}
+        self.attending = named.get(
+            own if self.attention is None else self.attention,
+            role="self",
+            num_heads=self.num_heads,
+            key_dim=width // self.num_heads,
+            dropout=self.attention_dropout,
+            name="attention",
+            **policy,
+        )
+        hidden = self.feed_forward or 4 * width
         self.norms = {}
-        for name in ("first", "second", "last"):
+        for name in ("first", "attention", "second", "last"):
             self.norms[name] = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm", **policy)
             self.norms[name].supports_masking = True
             self.norms[name].build(input_shape)
@@ -176,17 +233,58 @@ class ConformerBlock(keras.layers.Layer):
             if not part.built:
                 part.build(input_shape)
         self.dropping = keras.layers.Dropout(self.dropout, name="dropping", **policy)
+        self.skipping = keras.layers.Dropout(self.stochastic_depth, name="skipping", **policy)
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
-        current = self._think("first", inputs, training)
-        current = self.attending(current, mask=mask, training=training)
-        current = current + self.convolving(current, mask=mask, training=training)
-        return self.norms["last"](self._think("second", current, training))
+        kept = self._kept(inputs, training)
+        current = self._think("first", inputs, kept, training)
+        read = self.attending(self.norms["attention"](current), query_mask=mask, training=training)
+        current = _add(current, self.dropping(read, training=training), kept)
+        current = _add(current, self.convolving(current, mask=mask, training=training), kept)
+        return self.norms["last"](self._think("second", current, kept, training))
 
-    def _think(self, name: str, inputs: Any, training: bool | None) -> Any:
+    def _kept(self, inputs: Any, training: bool | None) -> Any:
+        """Return what to multiply the additions to each example by: 0, or more than 1 to make up for that."""
+        if not training or not self.stochastic_depth:
+            return None
+        return self.skipping(ops.ones_like(inputs[:, :1, :1]), training=True)
+
+    def _think(self, name: str, inputs: Any, kept: Any, training: bool | None) -> Any:
         """Add half of a feed-forward part."""
         thought = self.thoughts[name](self.norms[name](inputs), training=training)
-        return inputs + 0.5 * self.dropping(thought, training=training)
+        return _add(inputs, 0.5 * self.dropping(thought, training=training), kept)
+
+    def start_stream(self, batch: Any) -> dict[str, Any]:
+        """Return the state of `batch` streams of which nothing has been read, see the parts' own `start_stream`.
+
+        Raises:
+            ZooValueError: if a part cannot go chunk by chunk, or the block is not built.
+        """
+        if not self.built or not hasattr(self.attending, "stream"):
+            raise ZooValueError(f"a stream wants a built block with attention 'chunked', {self.name!r} is none")
+        return {**self.attending.start_stream(batch), **self.convolving.start_stream(batch)}
+
+    def stream(self, inputs: Any, state: dict[str, Any], mask: Any = None) -> tuple[Any, dict[str, Any]]:
+        """Read one chunk, see the parts' own `stream`.
+
+        Args:
+            inputs: [batch, chunk, width].
+            state: from `start_stream` or the step before.
+            mask: bool [batch, chunk]; False marks padding, after which nothing may come.
+
+        Returns:
+            The shape of `inputs`, and the state for the next chunk.
+        """
+        past = {name: value for name, value in state.items() if name != "gated"}
+        current = self._think("first", inputs, None, False)
+        read, past = self.attending.stream(self.norms["attention"](current), past, mask=mask)
+        current = current + read
+        near, after = self.convolving.stream(current, state, mask)
+        return self.norms["last"](self._think("second", current + near, None, False)), {**past, **after}
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
+
+
+def _add(current: Any, part: Any, kept: Any) -> Any:
+    return current + part if kept is None else current + kept * part

@@ -9,15 +9,14 @@ from keras import ops
 
 from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.embeddings import PAD_ID
-from attention_zoo.blocks.reseeding import reseed_steps
 from attention_zoo.blocks.token_decoder import TokenDecoder
 from attention_zoo.checks import share, whole_number
 from attention_zoo.core import Site, site_path, tap
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers import named
 from attention_zoo.layers.alignment import AlignmentCell, Prepared
-from attention_zoo.layers.alignment.decoder import WideOrthogonal
-from attention_zoo.layers.alignment.stepping import run_steps
+from attention_zoo.layers.alignment.base import repeat_rows
+from attention_zoo.layers.alignment.decoder import WideOrthogonal, run_cell
 from attention_zoo.layers.incremental import cast_weights
 
 CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
@@ -120,28 +119,13 @@ class RecurrentDecoder(TokenDecoder):
 
     def call(self, target_ids: Any, memory: Any, memory_mask: Any = None, training: bool | None = None) -> Any:
         mask, prepared = ops.not_equal(target_ids, PAD_ID), self.prepare(memory, memory_mask)
-        inputs, first, aligned = self.embed(target_ids, training=training), self._first(prepared), _memory(prepared)
-
-        def advance(inputs: Any, state: tuple) -> tuple[Any, tuple]:
-            vector, weights, state = self._look(inputs, aligned, list(state), training)
-            return ops.concatenate([vector, weights], axis=-1), tuple(state)
-
-        if training and self.scheduled_sampling is not None:
-            advance, inputs, first = self._sampled(advance, inputs, first)
-        finish = None
-        if training:
-            advance, inputs, finish = reseed_steps(advance, inputs, self.cell.alignment)
-        outputs, _ = run_steps(advance, inputs, tuple(first), mask)
-        if finish is not None:
-            finish()
-        weights = outputs[:, :, self.width :]
-        self.cell.alignment.judge(weights, mask)
-        site = Site(site_path(self.cell.alignment), "mix", ("batch", "head", "query", "key"))
-        tap(site, ops.cast(ops.expand_dims(weights, 1), self.compute_dtype))
-        vectors = ops.cast(outputs[:, :, : self.width], self.compute_dtype)
+        inputs, first = self.embed(target_ids, training=training), self._first(prepared)
+        change = self._sampled if training and self.scheduled_sampling is not None else None
+        vectors, weights = run_cell(self.cell, inputs, _memory(prepared), first, mask, training, change)
+        tap(Site(site_path(self.cell.alignment), "mix", ("batch", "head", "query", "key")), weights)
         return self.logits(self.dropping(vectors, training=training))
 
-    def _sampled(self, advance: Callable, inputs: Any, first: list) -> tuple[Callable, Any, list]:
+    def _sampled(self, advance: Callable, inputs: Any, first: tuple) -> tuple[Callable, Any, tuple]:
         """Let some steps read the likeliest token after the step before; what is drawn is drawn before the loop."""
         length = ops.shape(inputs)[1]
         drawn = keras.random.uniform(ops.shape(inputs)[:2], seed=self.noise) < self.sampling_share
@@ -158,11 +142,11 @@ class RecurrentDecoder(TokenDecoder):
 
         # The loop's states are float32, which holds every id exactly.
         none = ops.zeros_like(ops.cast(inputs[:, 0, :1], "float32"))
-        return choose, packed, [none, *first]
+        return choose, packed, (none, *first)
 
     @cast_weights
     def prepare(self, memory: Any, memory_mask: Any = None) -> dict[str, Any]:
-        prepared = self.cell.alignment.prepare(memory, memory_mask)
+        prepared = self.cell.prepare(memory, memory_mask)
         shown = ops.expand_dims(prepared.mask, -1)
         total = ops.sum(ops.cast(prepared.memory, "float32") * shown, axis=1)
         mean = ops.cast(total / ops.maximum(ops.sum(shown, axis=1), 1.0), self.compute_dtype)
@@ -171,21 +155,14 @@ class RecurrentDecoder(TokenDecoder):
 
     def start(self, prepared: dict[str, Any], rows: Any, length: int) -> dict[str, Any]:
         state = self._first(prepared)
-        return {f"state_{number}": _beside(tensor, rows) for number, tensor in enumerate(state, 1)}
-
-    @cast_weights
-    def _look(self, inputs: Any, memory: Prepared, state: list, training: bool | None) -> tuple[Any, Any, list]:
-        """Take a step of the cell; within a loop, which runs in float32, weights must be cast anew."""
-        return self.cell.step(inputs, memory, state, training)
+        return {f"state_{number}": repeat_rows(tensor, rows) for number, tensor in enumerate(state, 1)}
 
     def step(
         self, token_ids: Any, state: dict[str, Any], prepared: dict[str, Any], index: Any, need_weights: bool = False
     ) -> tuple[Any, dict[str, Any], Any]:
-        rows = ops.shape(token_ids)[0]
         inputs = ops.squeeze(self.embed(ops.expand_dims(token_ids, 1), training=False), 1)
-        memory = Prepared(*(_beside(tensor, rows) for tensor in _memory(prepared)))
         before = [state[f"state_{number}"] for number in range(1, len(state) + 1)]
-        vector, weights, after = self._look(inputs, memory, before, False)
+        vector, weights, after = self.cell.step(inputs, _memory(prepared), before, False)
         after = {f"state_{number}": ops.cast(new, old.dtype) for number, (new, old) in enumerate(zip(after, before), 1)}
         return self.logits(vector), after, ops.cast(weights, "float32") if need_weights else None
 
@@ -210,11 +187,3 @@ def _widths(asked: Any, units: int, memory_width: int) -> dict[str, int]:
 def _memory(prepared: dict[str, Any]) -> Prepared:
     """Return the memory of an alignment."""
     return Prepared(*(prepared[name] for name in Prepared._fields))
-
-
-def _beside(tensor: Any, rows: Any) -> Any:
-    """Repeat [batch, ...] to [rows, ...], the same ones next to each other."""
-    beams = rows // ops.shape(tensor)[0]
-    if isinstance(beams, int) and beams == 1:
-        return tensor
-    return ops.take(tensor, ops.arange(rows) // beams, axis=0)

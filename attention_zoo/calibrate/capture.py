@@ -22,8 +22,9 @@ class Captured(keras.Model):
         inputs: what `model` takes.
 
     Returns:
-        {"output": what `model` returns, "attention.<site>": [batch, head, query, key] or as the site says}. A "/" in
-        a site's path is written "." here: names of outputs in graphs may hold no slash.
+        {"output": what `model` returns, "attention.<site>": [batch, head, query, key] or as the site says}; a model
+        that returns a dict keeps its own names in place of "output". A "/" in a site's path is written "." here: names
+        of outputs in graphs may hold no slash.
     """
 
     def __init__(self, model: keras.Model, only: str = "*", **kwargs: Any):
@@ -39,7 +40,7 @@ class Captured(keras.Model):
             output = self.model(inputs, training=training)
         maps = {output_name(site): weights for site, weights in tape.maps.items()}
         self.sites.update({output_name(name): site for name, site in tape.sites.items()})
-        return {"output": output, **maps}
+        return {**(output if isinstance(output, dict) else {"output": output}), **maps}
 
     def get_config(self) -> dict:
         model = untrained(self.model)

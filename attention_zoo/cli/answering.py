@@ -10,11 +10,9 @@ def record(noun: str, one: str, answer: Any) -> dict[str, Any]:
     Args:
         noun: what an input is called.
         one: the input.
-        answer: an `answers.Answer`, or a `runtime.Translation`.
+        answer: an `answers.Answer`, or what was written: a `runtime.Translation` or `runtime.Transcript`.
     """
-    from attention_zoo.runtime import Translation
-
-    told = answer.record() if isinstance(answer, Translation) else dataclasses.asdict(answer)
+    told = answer.record() if _written(answer) else dataclasses.asdict(answer)
     return {noun: one, **told}
 
 
@@ -23,11 +21,9 @@ def rows(one: str, answer: Any) -> list[tuple[str, str, str]]:
 
     Args:
         one: the input.
-        answer: an `answers.Answer`, or a `runtime.Translation`.
+        answer: as for `record`.
     """
-    from attention_zoo.runtime import Translation
-
-    if isinstance(answer, Translation):
+    if _written(answer):
         others = list(answer.others)
         head = answer.text or "-"
     else:
@@ -46,3 +42,10 @@ def headline(explanation: Any) -> str:
         return f"{explanation.answer.score:.3f}  {', '.join(explanation.answer.labels) or '-'}"
     score = "" if explanation.score is None else f"{explanation.score:.3f}  "
     return f"{score}{explanation.target}"
+
+
+def _written(answer: Any) -> bool:
+    """Tell whether an answer is a text that a model wrote."""
+    from attention_zoo.runtime import Transcript, Translation
+
+    return isinstance(answer, Transcript | Translation)

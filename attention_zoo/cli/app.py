@@ -136,7 +136,15 @@ def predict(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="one input a line, or a table (.csv .tsv .jsonl)")] = None,
     column: Annotated[str | None, typer.Option(help="the table's column of inputs; found when not given")] = None,
-    all_scores: Annotated[bool, typer.Option("--all-scores", help="classifiers: the scores of all labels")] = False,
+    all_scores: Annotated[
+        bool | None, typer.Option("--all-scores", help="classifiers: the scores of all labels")
+    ] = None,
+    beam: Annotated[int | None, typer.Option(help="translators: hypotheses kept alive; 1 is greedy search")] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="translators: power by which longer translations are favoured")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(help="translators: pieces of a translation at most")] = None,
+    nbest: Annotated[int | None, typer.Option(help="translators: translations of each text")] = None,
     json: Json = False,
 ) -> None:
     """Predict labels of texts or pictures, or translate texts.
@@ -144,11 +152,14 @@ def predict(
     Prints score, answer and input, one line each; with --json one JSON object a line.
     """
     from attention_zoo.cli.inputs import read_inputs
+    from attention_zoo.runtime import answer_options, preprocessor_class
 
-    noun = _noun(name)
+    given = {"all_scores": all_scores, "beam": beam, "length_penalty": length_penalty, "max_length": max_length}
+    family = _family(name)
+    asked = answer_options(family, {**given, "nbest": nbest})
+    noun = preprocessor_class(family).noun
     wanted = read_inputs(inputs or [], file, column, noun)
     task = _load(name)
-    asked = {"all_scores": True} if all_scores else {}  # a word that only classifiers know
     answers = []
     with screen.progress("predicting", len(wanted)) as advance:
         for start in range(0, len(wanted), 256):
@@ -159,15 +170,14 @@ def predict(
     _print_answers(noun, wanted, answers, json)
 
 
-def _noun(name: str) -> str:
-    """Return what one input of a model is called; nothing heavy is imported for it."""
+def _family(name: str) -> str:
+    """Return the family of a model; nothing heavy is imported for it."""
     from attention_zoo import catalogue
     from attention_zoo.presets.card import Card
-    from attention_zoo.runtime import preprocessor_class
 
     folder = catalogue.find(name)
     card = catalogue.architecture(name) if folder is None else Card.from_folder(folder)
-    return preprocessor_class(card.family).noun
+    return card.family
 
 
 def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool) -> None:
@@ -183,13 +193,16 @@ def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool)
 @app.command()
 def explain(
     name: Name,
-    one: Annotated[str, typer.Argument(help="the text, or the path of the picture", show_default=False)],
+    one: Annotated[
+        str, typer.Argument(help="the text, the path of the picture or sound, or a row", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the file to write: .html .png .svg .json")],
 ) -> None:
-    """Draw where a model looked in a text or a picture.
+    """Draw where a model looked in a text, a picture, a sound or a row of these.
 
     Shows the attention on each word or place, and how much the answer loses without it; of a translation, which words
-    of the source each of its words looked at.
+    of the source each of its words looked at; of a row ('{"audio": "a.wav", "text": "..."}'), how much each part of it
+    weighed.
     """
     from attention_zoo.cli.answering import headline
     from attention_zoo.errors import ZooValueError

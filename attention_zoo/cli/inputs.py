@@ -1,22 +1,22 @@
-"""Texts, or paths of pictures, from the command line, from a file, from a pipe."""
+"""Texts, or paths of pictures or sounds, from the command line, from a file, from a pipe."""
 
 import sys
 from pathlib import Path
 
 from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+TABLES = (".csv", ".tsv", ".jsonl", ".json")
 
 
 def read_inputs(given: list[str], file: Path | None, column: str | None = None, noun: str = "text") -> list[str]:
-    """Return the inputs to predict: texts, or paths of pictures.
+    """Return the inputs to predict: texts, paths of pictures or sounds, or rows of several things in JSON.
 
     Args:
         given: those given as arguments.
         file: a CSV, TSV or JSON lines table, or any other file with one input a line; blank lines are left out. Paths
-            of pictures in it count from its own folder.
+            in it count from its own folder.
         column: the table's column of inputs; found when None.
-        noun: what one input is called: "text" or "image".
+        noun: what one input is called: "text", "image", "sound" or "row".
 
     Raises:
         ZooValueError: if there are none, or from both, or the file is not UTF-8.
@@ -26,7 +26,11 @@ def read_inputs(given: list[str], file: Path | None, column: str | None = None, 
         raise ZooValueError(f"give {noun}s or --file, not both")
     if column is not None and (file is None or not _is_table(file)):
         raise ZooValueError(f"--column wants --file with a table ({', '.join(TABLES)})")
-    if file is not None:
+    if column is not None and noun == "row":
+        raise ZooValueError("--column is for models that read one column; name the columns image, audio and text")
+    if file is not None and noun == "row":
+        given = [str(file)] if _is_table(file) else _from_lines(file)
+    elif file is not None:
         given = _from_table(file, column, noun) if _is_table(file) else _from_lines(file)
         given = given if noun == "text" else [str(file.parent / path) for path in given]
     elif not given and not sys.stdin.isatty():
@@ -35,7 +39,14 @@ def read_inputs(given: list[str], file: Path | None, column: str | None = None, 
         raise ZooValueError(
             f"{file} holds no {noun}" if file else f"no {noun} given: write it after the name, or use --file"
         )
-    return given
+    return _rows(given) if noun == "row" else given
+
+
+def _rows(given: list[str]) -> list[str]:
+    """Return rows as JSON, those of tables too."""
+    from attention_zoo.multimodal import as_words
+
+    return as_words(given)
 
 
 def _is_table(file: Path) -> bool:
@@ -44,11 +55,12 @@ def _is_table(file: Path) -> bool:
 
 def _from_table(file: Path, column: str | None, noun: str) -> list[str]:
     from attention_zoo.data.formats import read_rows
+    from attention_zoo.data.manifest import SOUND_NAMES
     from attention_zoo.data.table import IMAGE_NAMES, TEXT_NAMES
 
     columns, rows = read_rows(file)
     if column is None:
-        names = TEXT_NAMES if noun == "text" else IMAGE_NAMES
+        names = {"text": TEXT_NAMES, "image": IMAGE_NAMES, "sound": SOUND_NAMES}[noun]
         usual = {name.strip().lower(): name for name in reversed(columns)}
         column = next((usual[name] for name in names if name in usual), columns[0] if len(columns) == 1 else None)
     if column is None:

@@ -28,7 +28,7 @@ LEARNING = (
 # Options that say where to write or how to go on, not what is trained.
 SILENT = ("resume", "output", "name", "summary")
 # Measures that are told at the end, where there are any.
-TOLD = ("accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc", "bleu", "bleu_tokenised", "chrf")
+TOLD = ("accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc", "bleu", "bleu_tokenised", "chrf", "wer", "cer")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RecipeOptions:
     test: Annotated[bool, Option("--test", help="judge on the test split, once, at the end")] = False
     small: Annotated[bool, Option("--small", help="the bundled sample and a small network")] = False
     half: Annotated[bool, Option("--half", help="keep weights in 2 bytes; they are judged as they are kept")] = False
-    name: Annotated[str, Option(help="name on the card of the classifier")] = "model"
+    name: Annotated[str, Option(help="name on the card")] = "model"
     output: Annotated[Path | None, Option(help="folder to write; runs/<data>-<seed> when not given")] = None
 
 
@@ -71,6 +71,23 @@ def chosen(options: RecipeOptions, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name, None) is not None}
 
 
+def network_options(options: RecipeOptions, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return those of the options that describe a new network which were given.
+
+    Args:
+        options: of the command line.
+        names: of the options that describe a network.
+
+    Raises:
+        ZooValueError: if there is a preset to go on from, which has its own network.
+    """
+    given = chosen(options, names)
+    if options.preset and given:
+        listed = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise ZooValueError(f"--from takes the preset's own network; leave out {listed}")
+    return given
+
+
 def check(options: RecipeOptions, learning: Mapping[str, Any]) -> None:
     """Say what cannot work before anything is read or written.
 
@@ -79,24 +96,24 @@ def check(options: RecipeOptions, learning: Mapping[str, Any]) -> None:
     """
     Learning.split({**learning, "seed": options.seed})
     if options.preset:
-        if chosen(options, ("network", "attention", "pooling")):
-            raise ZooValueError("--from takes the preset's own network; leave out --network, --attention and --pooling")
         catalogue.find(options.preset)
 
 
-def read_data(options: RecipeOptions, raw: str, read: Callable[[str], Dataset], words: str) -> Dataset:
+def read_data(
+    options: RecipeOptions, raw: str | tuple[str, ...], read: Callable[[str], Dataset], words: str
+) -> Dataset:
     """Read a set by name, its bundled sample, or the user's own; hold out validation data where there is none.
 
     Args:
         options: of the command line.
-        raw: what the family reads ("text"): sets of nothing else are taken by name.
+        raw: what the family reads ("text"), of one kind or several: sets of nothing else are taken by name.
         read: reads the user's own data at a path.
         words: what it reads ("a table").
 
     Raises:
         ZooValueError, ZooFileError: if there is no such data, or no test split where one is asked for.
     """
-    known = data.names(raw)
+    known = [name for one in ((raw,) if isinstance(raw, str) else raw) for name in data.names(one)]
     if options.data in known:
         dataset = data.load(options.data, sample=options.small)
     elif Path(options.data).suffix or Path(options.data).is_dir():

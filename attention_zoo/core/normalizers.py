@@ -13,6 +13,7 @@ from keras import initializers, ops
 from attention_zoo.checks import whole_number
 from attention_zoo.core.masks import MASKED
 from attention_zoo.core.part import Part, register
+from attention_zoo.core.rows import softmax_rows
 from attention_zoo.errors import ZooValueError
 
 
@@ -38,7 +39,7 @@ class Normalizer(Part):
 
     def weigh(self, scores: Any, mask: Any, training: bool | None) -> Any:
         """Weigh float32 scores in which hidden keys already stand at a very low value."""
-        return ops.softmax(scores, axis=-1)
+        return softmax_rows(scores)
 
 
 @register("normalizer", "softmax")

@@ -14,7 +14,7 @@ from keras import ops
 
 from attention_zoo.core.masks import MASKED, Masks, both, pair_mask
 from attention_zoo.core.positions import Places, at_origin, places_from
-from attention_zoo.core.rows import compare_rows, mix_rows, scaled, weigh_rows
+from attention_zoo.core.rows import compare_rows, mix_rows, scaled, softmax_rows, weigh_rows
 from attention_zoo.core.tape import remat
 from attention_zoo.core.windows import Blocks
 
@@ -178,7 +178,7 @@ def _soft(query: Any, key: Any, value: Any, extra: Any) -> Any:
     """Multiply, add, softmax in float32, multiply: [batch, head, length, channel]; rows that see nothing are finite."""
     scores = ops.cast(compare_rows(query, key), "float32")
     scores = scores if extra is None else scores + extra
-    return mix_rows(ops.cast(ops.softmax(scores, axis=-1), value.dtype), value)
+    return mix_rows(ops.cast(softmax_rows(scores), value.dtype), value)
 
 
 def _chunked(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> Any:
@@ -206,7 +206,7 @@ def _chunked(query: Any, key: Any, value: Any, parts: Any, masks: Masks) -> Any:
         mask = both(parts.pattern.allowed(ops.expand_dims(places, 1), key_places), present)
         scores = ops.cast(ops.matmul(queries, keys), "float32")
         scores = scores if mask is None else ops.where(mask, scores, MASKED)
-        mixed = ops.matmul(ops.cast(ops.softmax(scores, axis=-1), values.dtype), values)
+        mixed = ops.matmul(ops.cast(softmax_rows(scores), values.dtype), values)
         return mixed if mask is None else mixed * ops.cast(ops.any(mask, axis=-1, keepdims=True), mixed.dtype)
 
     mixed = ops.reshape(ops.map(one_head, pieces), (batch, heads, chunks * size, value.shape[3]))

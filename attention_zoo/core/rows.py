@@ -36,6 +36,11 @@ def compare_rows(query: Any, key: Any) -> Any:
     return share_heads(query, ops.transpose(key, (0, 1, 3, 2)))
 
 
+def softmax_rows(scores: Any) -> Any:
+    """Return the softmax over the last axis; of a single entry 1, without the warning that Keras has for that."""
+    return ops.exp(scores - scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)
+
+
 def weigh_rows(scores: Any, parts: Any, bias: Any, mask: Any, training: bool | None) -> Any:
     """Turn scores into weights, in float32.
 

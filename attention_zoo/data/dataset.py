@@ -5,18 +5,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from attention_zoo.data.fingerprint import fingerprint, images_as_words
+from attention_zoo.data.fingerprint import fingerprint, images_as_words, sounds_as_words
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 
-RAW = ("image", "text")
+RAW = ("sound", "image", "text")
 
 
 class Split:
     """Rows of a data set, held by column.
 
     `split["text"]` is a list of strings. `split["image"]` is one uint8 array [rows, height, width] or [rows, height,
-    width, 3], or a list of arrays, of the paths or of the bytes of image files. `split["label"]` is a list of strings,
-    or of lists of strings where a row may have several labels. Columns are not copied: do not change them.
+    width, 3], or a list of arrays, of the paths or of the bytes of image files. `split["sound"]` is a list of the paths
+    or of the bytes of sound files, or of pairs (array, rate); `split["text"]` is then what is said. `split["label"]` is
+    a list of strings, or of lists of strings where a row may have several labels. Columns are not copied: do not change
+    them.
 
     Args:
         columns: values of each column by its name; all of one length. Arrays of two or more axes stay arrays.
@@ -126,6 +128,14 @@ class Dataset:
             raise unknown("split", split, self.splits)
         return self.splits[split]
 
+    def part(self, split: str) -> Split:
+        """Return one split; of a set that has only one, that one.
+
+        Raises:
+            ZooValueError: if there are several, and none of this name.
+        """
+        return next(iter(self.splits.values())) if len(self.splits) == 1 else self[split]
+
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the columns, the same in each split."""
@@ -133,30 +143,40 @@ class Dataset:
 
     @property
     def raw(self) -> str:
-        """Name of the column that a model reads: "image" or "text".
+        """Name of the column that a model reads: "sound", "image" or "text".
 
         Raises:
             ZooValueError: if there is neither.
         """
         found = next((name for name in RAW if name in self.fields), None)
         if found is None:
-            raise ZooValueError(f"{self.name} must have a column 'image' or 'text', got {', '.join(self.fields)}")
+            raise ZooValueError(
+                f"{self.name} must have a column 'sound', 'image' or 'text', got {', '.join(self.fields)}"
+            )
         return found
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of all splits, in order, whatever way they lie on disk: of texts (or images) and labels.
+        """Fingerprint of all splits, in order, whatever way they lie on disk: of inputs and labels.
 
-        Where there are no labels, it is of the names and values of all columns, which then are texts.
+        Where there are no labels, it is of the names and values of all columns, which then are texts or sounds.
         """
         if "label" not in self.fields:
             return fingerprint(_all_columns(self.splits))
         raw = self.raw
-        words = images_as_words if raw == "image" else list
+        words = {"image": images_as_words, "sound": sounds_as_words}.get(raw, list)
         return fingerprint((name, words(split[raw]), split["label"]) for name, split in self.splits.items())
+
+
+def has_split(data: object, split: str) -> bool:
+    """Tell whether something is a Dataset with this split."""
+    return isinstance(data, Dataset) and split in data.splits
 
 
 def _all_columns(splits: Mapping[str, Split]) -> Iterator[tuple]:
     """Yield (split, [column], values, [column], values ...) of each split."""
     for name, split in splits.items():
-        yield name, *(part for column in split.columns for part in ([column], split[column]))
+        columns = {column: split[column] for column in split.columns}
+        if "sound" in columns:
+            columns["sound"] = sounds_as_words(columns["sound"])
+        yield name, *(part for column, values in columns.items() for part in ([column], values))

@@ -51,17 +51,19 @@ class RealSet:
         name: short name.
         form: how it lies in a folder.
         remote: the published files; none where it can only be read out of the user's folder.
-        sha256: `Dataset.sha256` of the whole set; None where the form checks each file's own sum.
+        sha256: `Dataset.sha256` of the whole set, or those of its versions where it is about in several; None where the
+            form checks each file's own sum.
         licence, permissive, source, citation, multi_label: as in `Dataset`.
-        raw: column that a model reads, "text" or "image"; "pair" where every column is the same text in another
-            language, and there are no labels.
+        raw: column that a model reads, "text", "image" or "sound" (with a column "text" in the place of labels); "pair"
+            where every column is the same text in another language, and there are no labels; "row" where a model reads
+            several columns, of "image", "audio" and "text".
         labels: all labels in output order; None where the train split names them (then sorted), or has none.
     """
 
     name: str
     form: Form
     remote: tuple[RemoteFile, ...]
-    sha256: str | None
+    sha256: str | tuple[str, ...] | None
     licence: str
     permissive: bool
     source: str

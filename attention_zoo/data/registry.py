@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from attention_zoo.data import (
+    an4,
     cifar10,
     cifar10_webp,
     clinc150,
+    cmu_mosi,
     fashion_mnist,
+    fsdd,
     goemotions,
     imdb,
     multi30k,
+    ravdess,
     reuters_r8,
     sst2,
     store,
@@ -21,7 +25,9 @@ from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 _TEXTS = (clinc150, goemotions, imdb, sst2, reuters_r8)
 _IMAGES = (fashion_mnist, cifar10, cifar10_webp)
 _PARALLEL = (multi30k,)
-REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES, *_PARALLEL)}
+_SOUNDS = (an4, fsdd)
+_ROWS = (ravdess, cmu_mosi)
+REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES, *_PARALLEL, *_SOUNDS, *_ROWS)}
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -30,7 +36,8 @@ def names(raw: str | None = None) -> list[str]:
 
     Args:
         raw: "text" or "image" for those of texts or of images with labels, "pair" for those of texts in several
-            languages; None for all.
+            languages, "sound" for those of speech with transcripts, "row" for those of image, audio and text with
+            labels; None for all.
     """
     return [name for name, real_set in REAL_SETS.items() if raw in (None, real_set.raw)]
 
@@ -41,11 +48,11 @@ def load(name: str, sample: bool = False) -> Dataset:
     Args:
         name: one of `names()`.
         sample: True takes the small real sample that comes with the package (clinc150, goemotions,
-            fashion_mnist): no network.
+            fashion_mnist, an4, fsdd): no network.
 
     Returns:
-        The set, its texts or images and its labels (of parallel texts: all columns) checked against their known sha256
-        (the sample is not checked).
+        The set, its texts or images and its labels (of parallel texts and of sounds: all columns) checked against their
+        known sha256 (the sample is not checked).
 
     Raises:
         ZooValueError: if the name is unknown, or there is no sample of it.
@@ -61,10 +68,11 @@ def load(name: str, sample: bool = False) -> Dataset:
         return _read(real_set, SAMPLES / name, sample=True)
     folder = store.find(real_set)
     dataset = _read(real_set, folder, sample=False)
-    if real_set.sha256 is not None and (got := dataset.sha256) != real_set.sha256:
+    known = (real_set.sha256,) if isinstance(real_set.sha256, str) else real_set.sha256
+    if known is not None and (got := dataset.sha256) not in known:
         raise ZooFileError(
             f"{name} in {folder} is damaged or changed: sha256 of its {_contents(real_set)} must be "
-            f"{real_set.sha256}, got {got}; delete that folder to get it anew"
+            f"{' or '.join(known)}, got {got}; delete that folder to get it anew"
         )
     return dataset
 
@@ -89,4 +97,4 @@ def _labels(train: Split) -> tuple[str, ...]:
 
 
 def _contents(real_set: RealSet) -> str:
-    return "texts" if real_set.raw == "pair" else f"{real_set.raw}s and labels"
+    return {"pair": "texts", "sound": "sounds and texts"}.get(real_set.raw, f"{real_set.raw}s and labels")

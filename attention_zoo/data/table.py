@@ -64,15 +64,15 @@ def read_table(
     label = find_column(path, columns, label, "label", LABEL_NAMES)
     values = [_text(path, row, raw, kind) for row in rows]
     if kind == "image":
-        values = [_file(path, row, value) for row, value in zip(rows, values)]
-    cells = [_label(path, row, label) for row in rows]
+        values = [file_at(path, row, value, kind) for row, value in zip(rows, values)]
+    cells = [label_in(path, row, label) for row in rows]
     if separator is None and multi_label is not False:
         separator = _separator(cells, sure=multi_label is True)
     if multi_label is None:
         multi_label = separator is not None or any(isinstance(cell, list) for cell in cells)
     if multi_label:
         cells = [cell if isinstance(cell, list) else _pieces(cell, separator) for cell in cells]
-    labels = _all_labels(path, label, rows, cells, multi_label)
+    labels = all_labels(path, label, rows, cells, multi_label)
     return Dataset(path.name, {"train": Split({kind: values, "label": cells})}, labels, multi_label, source=str(path))
 
 
@@ -98,15 +98,30 @@ def _text(path: Path, row: Row, column: str, kind: str) -> str:
     return value
 
 
-def _file(path: Path, row: Row, value: str) -> str:
+def file_at(path: Path, row: Row, value: str, kind: str) -> str:
+    """Return the path of a file that a cell names, which begins at the table's folder.
+
+    Args:
+        path: of the table.
+        row: that has the cell.
+        value: the cell.
+        kind: what the file is, for the sentence ("image").
+
+    Raises:
+        ZooFileError: if there is no such file; names the line.
+    """
     found = os.path.join(path.parent, value.strip())
     if not os.path.isfile(found):
-        raise ZooFileError(f"{path} {row.place}: image {found} does not exist")
+        raise ZooFileError(f"{path} {row.place}: {kind} {found} does not exist")
     return found
 
 
-def _label(path: Path, row: Row, column: str) -> str | list[str]:
-    """Return a cell as one label or, where JSON gives a list, as several (perhaps none)."""
+def label_in(path: Path, row: Row, column: str) -> str | list[str]:
+    """Return a cell as one label or, where JSON gives a list, as several (perhaps none).
+
+    Raises:
+        ZooValueError, ZooTypeError: if it holds no label; names the line.
+    """
     value = row.values.get(column)
     if isinstance(value, list):
         return [_one_label(path, row, column, each) for each in value]
@@ -137,8 +152,19 @@ def _pieces(cell: str, separator: str | None) -> list[str]:
     return list(dict.fromkeys(piece.strip() for piece in pieces if piece.strip()))
 
 
-def _all_labels(path: Path, column: str, rows: list[Row], cells: list, multi_label: bool) -> tuple[str, ...]:
-    """Return every label, sorted (by value where all are whole numbers)."""
+def all_labels(path: Path, column: str, rows: list[Row], cells: list, multi_label: bool) -> tuple[str, ...]:
+    """Return every label, sorted (by value where all are whole numbers).
+
+    Args:
+        path: of the table.
+        column: that holds the labels.
+        rows: of the table.
+        cells: the labels of each row.
+        multi_label: whether a row has a list of them.
+
+    Raises:
+        ZooValueError: if a row has several and must not, or there are fewer than two labels.
+    """
     for row, cell in zip(rows, cells):
         if isinstance(cell, list) and not multi_label:
             raise ZooValueError(f"{path} {row.place} has several labels in column {column!r}, but multi_label is False")

@@ -1,8 +1,9 @@
 """The graphs of what generates: one encodes a source, the other says what comes next; the loop is the runtime's.
 
-"encoder": source_ids [batch, source]
+"encoder": source_ids [batch, source], or whatever else the network reads beside target_ids
     -> "prepared.<name>" [batch, ...]: what the decoder reads of the source at each step
     -> "state.<name>" [batch, ...]: the decoder's state before the first token, without caches
+    -> further outputs of the network that do not come from the decoder, and the mask of the source where it is a layer
 "step": token_ids [rows], index [1], "state.<name>" [rows, ...], "prepared.<name>" [batch, ...]
     -> "values", "ids" [rows, candidates]: log-probabilities and ids of the likeliest tokens
     -> "logits" [rows, vocabulary], for sampling
@@ -61,37 +62,55 @@ class EncoderGraph(_OfNetwork):
     """Encode a source, and prepare all that a decoder reads of it.
 
     Args:
-        network: functional, from {"source_ids", "target_ids"} to logits.
+        network: functional, from {"source_ids", "target_ids"} to logits; or from other inputs beside "target_ids".
         decoder: name of the decoder's layer.
         memory: name of the layer whose output [batch, source, width] the decoder reads.
+        mask: name of the layer that tells real places of the memory, bool [batch, source]; None where that is what is
+            not 0 in "source_ids".
+        told: further layers whose outputs are told, by name of the output.
 
     Call:
-        source_ids: int32 [batch, source], padded with 0.
+        inputs: those of the network but "target_ids", by name; where that is one, it alone or by name.
 
     Returns:
-        {"prepared.<name>", "state.<name>"}, each [batch, ...].
+        {"prepared.<name>", "state.<name>", what is told}, each [batch, ...]; and "memory_mask" where it is a layer.
 
     Raises:
         ZooValueError: if the network has no such layer or input.
         ZooTypeError: if the layer is no decoder.
     """
 
-    def __init__(self, network: keras.Model, decoder: str = "decoder", memory: str = "memory", **kwargs: Any):
+    def __init__(
+        self,
+        network: keras.Model,
+        decoder: str = "decoder",
+        memory: str = "memory",
+        mask: str | None = None,
+        told: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(network, decoder, **kwargs)
-        inputs = {tensor.name: tensor for tensor in network.inputs}
-        if "source_ids" not in inputs:
+        inputs = {tensor.name: tensor for tensor in network.inputs if tensor.name != "target_ids"}
+        if mask is None and "source_ids" not in inputs:
             raise unknown("input", "source_ids", inputs)
-        self.memory_name = memory
-        self.encode = keras.Model(inputs["source_ids"], _layer(network, memory).output)
+        self.memory_name, self.mask_name, self.told = memory, mask, dict(told or {})
+        layers = {"memory": memory, **({} if mask is None else {"memory_mask": mask}), **self.told}
+        outputs = {name: _layer(network, layer).output for name, layer in layers.items()}
+        self.single = next(iter(inputs)) if len(inputs) == 1 else None
+        self.encode = keras.Model(inputs, outputs)
 
-    def call(self, source_ids: Any, training: bool | None = None) -> dict[str, Any]:
-        prepared = self.decoder.prepare(self.encode(source_ids, training=False), ops.not_equal(source_ids, PAD_ID))
-        state = self.decoder.start(prepared, ops.shape(source_ids)[0], 1)
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
+        inputs = inputs if isinstance(inputs, Mapping) else {self.single: inputs}
+        told = self.encode(inputs, training=False)
+        memory = told.pop("memory")
+        mask = told["memory_mask"] if self.mask_name else ops.not_equal(inputs["source_ids"], PAD_ID)
+        prepared = self.decoder.prepare(memory, mask)
+        state = self.decoder.start(prepared, ops.shape(memory)[0], 1)
         first = {name: value for name, value in state.items() if name not in self.decoder.growing}
-        return {**_marked("prepared", prepared), **_marked("state", first)}
+        return {**_marked("prepared", prepared), **_marked("state", first), **told}
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "memory": self.memory_name}
+        return {**super().get_config(), "memory": self.memory_name, "mask": self.mask_name, "told": self.told}
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -123,12 +142,14 @@ class StepGraph(_OfNetwork):
     def __init__(self, network: keras.Model, decoder: str = "decoder", banned: Sequence[int] = BANNED, **kwargs: Any):
         super().__init__(network, decoder, **kwargs)
         self.banned = tuple(banned)
+        # What is banned is no candidate, where there are few others.
+        self.candidates = min(CANDIDATES, self.decoder.output.shape[-1] - len(self.banned))
 
     def call(self, inputs: Mapping[str, Any], training: bool | None = None) -> dict[str, Any]:
         index = ops.reshape(inputs["index"], ())
         state, prepared = _unmarked("state", inputs), _unmarked("prepared", inputs)
         logits, state, weights = self.decoder.step(inputs["token_ids"], state, prepared, index, need_weights=True)
-        values, ids = choose(ops, Decoding(beam=CANDIDATES - 1, banned=self.banned), logits)
+        values, ids = choose(ops, Decoding(beam=max(self.candidates - 1, 1), banned=self.banned), logits)
         told = {"values": values, "ids": ids, "logits": logits}
         if weights is not None:
             told["weights"] = weights
@@ -146,15 +167,18 @@ def generating_graphs(
     *,
     decoder: str = "decoder",
     memory: str = "memory",
+    mask: str | None = None,
+    told: Mapping[str, str] | None = None,
     banned: Sequence[int] = BANNED,
 ) -> dict[str, Graph]:
     """Return the graphs by which the runtime generates, with probes for both.
 
     Args:
-        network: functional, from {"source_ids", "target_ids"} to logits.
-        probes: at least two {"source_ids"} of different batch and length.
+        network: as for `EncoderGraph`.
+        probes: at least two inputs of the encoder, of different batch and length.
         decoder: name of the decoder's layer.
         memory: name of the layer whose output the decoder reads.
+        mask, told: as for `EncoderGraph`.
         banned: ids that are never said.
 
     Raises:
@@ -163,8 +187,9 @@ def generating_graphs(
 
     Cost: one pass of the encoder over each probe.
     """
-    encoder, step = EncoderGraph(network, decoder, memory), StepGraph(network, decoder, banned)
-    probes = [{"source_ids": probe["source_ids"]} for probe in probes]
+    encoder, step = EncoderGraph(network, decoder, memory, mask, told), StepGraph(network, decoder, banned)
+    wanted = encoder.encode.input
+    probes = [{name: probe[name] for name in wanted} for probe in probes]
     signature = describe(encoder, probes, identifiers=False)
     encoded = [_wide(run_model(encoder, signature, probe)) for probe in probes]
     steps = [_step_probe(step, probe, number) for number, probe in enumerate(encoded)]
@@ -183,7 +208,7 @@ def _step_probe(step: StepGraph, encoded: Mapping[str, np.ndarray], number: int)
     for name, value in step.decoder.start(tensors, rows, length).items():
         if name in step.decoder.growing:
             state[f"state.{name}"] = generator.normal(size=tuple(value.shape)).astype("float32")
-    token_ids = generator.integers(0, step.network.output.shape[-1], rows, "int32")
+    token_ids = generator.integers(0, step.decoder.output.shape[-1], rows, "int32")
     return {"token_ids": token_ids, "index": np.array([index], "int32"), **state, **prepared}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_zoo.errors import ZooValueError
+from attention_zoo.export.simplifying import simplify
 
 # Opset 17 is read by onnxruntime 1.12 (2022) and later, and has every operator that the zoo's graphs need.
 OPSET = 17
@@ -61,6 +62,7 @@ def write_onnx(concrete: Any, input_names: list[str], path: Path) -> None:
     missing = sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)})
     if missing:
         raise ZooValueError(f"ONNX has no counterpart for the TensorFlow operations {missing}")
+    simplify(model)
     onnx.save(model, str(path))
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ class Lesson:
 
 
 def teach(
-    model: keras.Model, train: Any, validation: Any, loss: Any, metrics: Sequence[Any], lesson: Lesson
+    model: keras.Model, train: Any, validation: Any, loss: Any, metrics: Any, lesson: Lesson
 ) -> dict[str, list[float]]:
     """Train a model and return its history.
 
@@ -35,8 +34,8 @@ def teach(
         model: from arrays to logits.
         train: batches, or what Keras reads.
         validation: the same, or None.
-        loss: of Keras, on logits.
-        metrics: of Keras, on logits.
+        loss: of Keras, on logits; of a model with several outputs, by the name of the output.
+        metrics: of Keras, on logits; likewise.
         lesson: everything else.
 
     Raises:

@@ -3,11 +3,28 @@
 runner = attention_zoo.runtime.load("my_bundle")
 runner.predict(["book me a flight to rome"])        # of a classifier
 runner.translate(["two dogs play in the snow"])     # of a translator
+runner.transcribe(["question.wav"])                 # of a speech recognizer
+runner.predict({"audio": ["a.wav"], "text": ["so glad"]})               # of an emotion recognizer
 """
 
 from attention_zoo.runtime.classifying import ClassifierRunner
-from attention_zoo.runtime.generating import GeneratingRunner
-from attention_zoo.runtime.runner import Runner, load, preprocessor_class
+from attention_zoo.runtime.emotions import EmotionRunner
+from attention_zoo.runtime.recognizing import SpeechRunner
+from attention_zoo.runtime.runner import Runner, answer_options, load, preprocessor_class
+from attention_zoo.runtime.transcription import Hearing, Transcript
+from attention_zoo.runtime.translating import TranslatorRunner
 from attention_zoo.runtime.translation import Translation
 
-__all__ = ["ClassifierRunner", "GeneratingRunner", "Runner", "Translation", "load", "preprocessor_class"]
+__all__ = [
+    "ClassifierRunner",
+    "EmotionRunner",
+    "Hearing",
+    "Runner",
+    "SpeechRunner",
+    "Transcript",
+    "Translation",
+    "TranslatorRunner",
+    "answer_options",
+    "load",
+    "preprocessor_class",
+]

@@ -3,10 +3,9 @@
 import argparse
 import json
 import sys
-from typing import Any
 
 from attention_zoo.errors import ZooError, ZooValueError
-from attention_zoo.runtime import Runner, load
+from attention_zoo.runtime import answer_options, load
 
 OPTIONS = ("all_scores", "beam", "length_penalty", "max_length", "nbest")
 
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         runner = load(chosen.folder)
-        options = _options(runner, vars(chosen))
+        options = answer_options(runner.description["family"], {name: vars(chosen)[name] for name in OPTIONS})
         inputs = chosen.inputs or _lines(sys.stdin.buffer.read())
         for record in runner.records(inputs, **options):
             print(json.dumps(record, ensure_ascii=False))
@@ -39,16 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-def _options(runner: Runner, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, if the bundle's runner has them."""
-    given = {name: chosen[name] for name in OPTIONS if chosen[name] is not None}
-    for name in given:
-        if name not in runner.options:
-            option, family = "--" + name.replace("_", "-"), runner.description["family"].replace("_", " ")
-            raise ZooValueError(f"{option} is no option of a {family}")
-    return given
 
 
 def _lines(content: bytes) -> list[str]:

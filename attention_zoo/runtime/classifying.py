@@ -36,8 +36,8 @@ class ClassifierRunner(Runner):
         Inputs of like size are run together, so that little is spent on padding; answers come in the inputs' order.
 
         Args:
-            inputs: one or many of what the model reads: texts (strings, or UTF-8 bytes), or images (paths, bytes, PIL
-                images, arrays).
+            inputs: one or many of what the model reads: texts (strings, or UTF-8 bytes), images (paths, bytes, PIL
+                images, arrays), or rows (see `attention_zoo.multimodal.as_rows`).
             all_scores: True also gives each label's probability.
             batch_size: inputs run at once, at least 1.
 
@@ -48,13 +48,23 @@ class ClassifierRunner(Runner):
             ZooValueError: if there is no input, one is empty or damaged, or `batch_size` is below 1.
             ZooTypeError: if an input is nothing that the model reads.
         """
+        return self._decide(self._run_all(inputs, ["output"], batch_size)["output"], all_scores)
+
+    def _run_all(self, inputs: Any, outputs: Sequence[str], batch_size: int) -> dict[str, np.ndarray]:
+        """Return outputs of the graph, float32 [inputs, labels], in the order of the inputs."""
         batch_size = whole_number("batch_size", batch_size)
         inputs = self.preprocessor.items(inputs)
+        batches = self._batches(inputs, batch_size)
+        found = [self.run(self.preprocessor([inputs[index] for index in batch]), outputs) for batch in batches]
+        order = np.argsort(np.concatenate(batches))
+        return {name: np.concatenate([arrays[name] for arrays in found])[order] for name in outputs}
+
+    def _batches(self, inputs: Sequence[Any], batch_size: int) -> list[list[int]]:
+        """Return which inputs are run together: those of like size."""
         order = sorted(range(len(inputs)), key=lambda index: self.preprocessor.size(inputs[index]))
-        logits = np.empty((len(inputs), len(self.labels)), np.float32)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            logits[chosen] = self.run(self.preprocessor([inputs[index] for index in chosen]), ["output"])["output"]
+        return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    def _decide(self, logits: np.ndarray, all_scores: bool) -> list[Answer]:
         return decide(
             logits,
             self.labels,

@@ -1,34 +1,24 @@
-"""Generate with a bundle: the graphs say what comes next, the loop around them is here, in NumPy."""
+"""Generate with graphs that say what comes next: the loop around them is here, in NumPy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from attention_zoo import search
-from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooFileError, ZooValueError
-from attention_zoo.runtime import translation
 from attention_zoo.runtime.caches import Caches
 from attention_zoo.runtime.runner import Runner
-from attention_zoo.runtime.translation import Translation
-from attention_zoo.search import Decoding, NumpyArrays
+from attention_zoo.search import Decoding, NumpyArrays, ctc_prefix
 
 ENCODER, STEP = "encoder", "step"
 LEAVING = 0.25  # share of the sentences of a batch that must be done before they leave it: to leave costs a copy
 
 
 class GeneratingRunner(Runner):
-    """Translate with an exported encoder and decoder; made by `runtime.load`.
+    """Base of what generates with an exported encoder and decoder."""
 
-    Attributes:
-        preprocessor: the bundle's.
-        description: the contents of `bundle.json`; its "decoding" holds what a search does where nothing is asked for.
-    """
-
-    keys = ("decoding",)
     needs = (ENCODER, STEP)
-    options = ("beam", "length_penalty", "max_length", "nbest")
 
     def __init__(self, description: Mapping[str, Any], preprocessor: Any, sessions: Mapping[str, Any]) -> None:
         super().__init__(description, preprocessor, sessions)
@@ -37,7 +27,7 @@ class GeneratingRunner(Runner):
     def _growing(self) -> dict[str, tuple[tuple, str]]:
         """Return shape (after rows and room) and dtype of each cache: the state that the encoder does not give."""
         caches = {}
-        for entry in self.description["graphs"][STEP].get("inputs", ()):
+        for entry in self.description["graphs"].get(STEP, {}).get("inputs", ()):
             name, shape = entry["name"], entry["shape"]
             if not name.startswith("state.") or name in self._outputs[ENCODER]:
                 continue
@@ -46,61 +36,13 @@ class GeneratingRunner(Runner):
             caches[name.removeprefix("state.")] = (tuple(shape[2:]), entry["dtype"])
         return caches
 
-    def translate(
-        self,
-        texts: Any,
-        beam: int | None = None,
-        length_penalty: float | None = None,
-        max_length: int | None = None,
-        nbest: int = 1,
-        *,
-        batch_size: int = 32,
-        **options: Any,
-    ) -> list[Translation]:
-        """Translate texts.
-
-        Texts of like size are run together; one that is too long is translated in parts.
-
-        Args:
-            texts: one or many: strings, or UTF-8 bytes. An empty one has an empty translation.
-            beam: hypotheses kept alive; 1 is greedy search, None is the bundle's own.
-            length_penalty: power by which longer translations are favoured; None is the bundle's own.
-            max_length: tokens of a translation at most; None is the bundle's own.
-            nbest: translations of each text, at most `beam`.
-            batch_size: texts run at once, at least 1.
-            **options: further fields of `search.Decoding`: coverage_penalty, early_stopping, sample, temperature,
-                top_k, top_p, seed.
-
-        Returns:
-            one `Translation` for each text.
-
-        Raises:
-            ZooValueError: if there is no text, one is no UTF-8, or a number cannot work.
-            ZooTypeError: if something is no text.
-        """
-        asked = {"beam": beam, "length_penalty": length_penalty, "max_length": max_length, "nbest": nbest}
-        settings = translation.decoding(self.description["decoding"], {**asked, **options})
-        batch_size = whole_number("batch_size", batch_size)
-        texts = self.preprocessor.items(texts)
-        parts, owners = translation.split(self.preprocessor, texts)
-        found: list[list[tuple[str, float]]] = [[] for _ in parts]
-        order = sorted(range(len(parts)), key=lambda number: self.preprocessor.size(parts[number]))
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            source_ids = self.preprocessor([parts[number] for number in chosen])["source_ids"]
-            told = self.generate(source_ids, settings, numbers=chosen)
-            for row, number in enumerate(chosen):
-                words = [self.preprocessor.decode(ids.tolist()) for ids in told["token_ids"][row]]
-                found[number] = list(zip(words, told["scores"][row].tolist()))
-        return translation.join(found, owners, len(texts), settings.nbest)
-
     def generate(
-        self, source_ids: np.ndarray, settings: Decoding, numbers: Sequence[int] | None = None
+        self, source: np.ndarray | Mapping[str, np.ndarray], settings: Decoding, numbers: Sequence[int] | None = None
     ) -> dict[str, np.ndarray]:
         """Search for what the decoder says of each source.
 
         Args:
-            source_ids: int32 [batch, source], padded with 0.
+            source: int32 [batch, source], padded with 0; or all inputs of the encoder by name.
             settings: of the search.
             numbers: number of each source, from which its noise is drawn when sampling; None counts from 0.
 
@@ -109,42 +51,63 @@ class GeneratingRunner(Runner):
             [batch, nbest], "lengths": int32 [batch, nbest]}.
 
         Raises:
-            ZooValueError: if there are more beams than the graph gives candidates for, or coverage counts and the
-                graph gives no weights.
+            ZooValueError: if there are more beams than the graph gives candidates for, coverage counts and the graph
+                gives no weights, or CTC counts and the encoder gives none.
 
         Cost: one run of the graph "step" for each token of the longest hypothesis, over the sentences not yet done.
         """
-        batch = _Batch(self, source_ids, settings, range(len(source_ids)) if numbers is None else numbers)
-        return batch.finish()
+        inputs = source if isinstance(source, Mapping) else {"source_ids": source}
+        encoded = self.run(inputs, graph=ENCODER)
+        if "memory_mask" not in encoded:
+            encoded = {**encoded, "memory_mask": inputs["source_ids"] != settings.pad_id}
+        return self.search(encoded, settings, numbers)
 
-    def records(self, inputs: Sequence[str], **options: Any) -> Iterable[dict[str, Any]]:
-        """Translate texts, one dict each; options as for `translate`."""
-        noun = self.preprocessor.noun
-        for one, found in zip(inputs, self.translate(inputs, **options)):
-            yield {noun: one, **found.record()}
+    def search(
+        self, encoded: Mapping[str, np.ndarray], settings: Decoding, numbers: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Search in what the encoder gave, "memory_mask" among it; see `generate`."""
+        count = len(encoded["memory_mask"])
+        return _Batch(self, encoded, settings, range(count) if numbers is None else numbers).finish()
 
 
 class _Batch:
     """Sentences that are translated together, until they are done."""
 
-    def __init__(self, runner: GeneratingRunner, source_ids: np.ndarray, settings: Decoding, numbers: Sequence[int]):
-        self.runner, self.settings = runner, settings
-        encoded = runner.run({"source_ids": source_ids}, graph=ENCODER)
+    def __init__(
+        self,
+        runner: GeneratingRunner,
+        encoded: Mapping[str, np.ndarray],
+        settings: Decoding,
+        numbers: Sequence[int],
+    ):
+        self.runner, self.settings, mask = runner, settings, encoded["memory_mask"]
         self.prepared = {name: array for name, array in encoded.items() if name.startswith("prepared.")}
-        mask = source_ids != settings.pad_id
         self.state, self.token_ids = search.begin(NumpyArrays, settings, mask)
         first = {name: array.repeat(settings.beam, 0) for name, array in encoded.items() if name.startswith("state.")}
         shapes = {f"state.{name}": shape for name, (shape, _) in runner._caches.items()}
         dtypes = {f"state.{name}": dtype for name, (_, dtype) in runner._caches.items()}
         self.caches = Caches(shapes, dtypes, first, len(self.token_ids))
         self.noise = search.noise(settings, numbers) if settings.sample else None
-        self.alive = np.arange(len(source_ids))
+        # What CTC needs of each source, and its state for each row; nothing where it does not count.
+        self.ctc, self.scored = self._scorer(encoded)
+        self.alive = np.arange(len(mask))
         self.outputs = self._outputs()
+
+    def _scorer(self, encoded: Mapping[str, np.ndarray]) -> tuple[dict, dict]:
+        """Return what the scorer beside the decoder begins with."""
+        if not self.settings.ctc_weight:
+            return {}, {}
+        if "ctc" not in encoded:
+            raise ZooValueError(f"ctc_weight {self.settings.ctc_weight} wants an encoder's graph that gives 'ctc'")
+        logits = encoded["ctc"]
+        chances = logits - np.expand_dims(NumpyArrays.logsumexp(logits, axis=2), 2)
+        prepared = ctc_prefix.prepare(NumpyArrays, chances)
+        return prepared, ctc_prefix.start(NumpyArrays, prepared, len(self.token_ids))
 
     def _outputs(self) -> list[str]:
         """Return the outputs of a step that are wanted."""
         settings, known = self.settings, self.runner._outputs[STEP]
-        wanted = ["logits"] if settings.sample else ["values", "ids"]
+        wanted = ["logits"] if settings.sample or settings.ctc_weight else ["values", "ids"]
         if settings.coverage_penalty:
             if "weights" not in known:
                 raise ZooValueError(f"coverage_penalty {settings.coverage_penalty} wants a graph that gives weights")
@@ -169,12 +132,17 @@ class _Batch:
         inputs = {"token_ids": token_ids, "index": place, **self.prepared, **self.caches.arrays}
         told = self.runner.run(inputs, self.outputs, graph=STEP)
         self.caches.write({"state." + name[4:]: told[name] for name in self.outputs if name.startswith("new.")})
+        if self.ctc:
+            self.scored = ctc_prefix.read(NumpyArrays, self.settings, self.ctc, self.scored, token_ids)
         return *self._chosen(told, int(index)), carried, told.get("weights")
 
     def _chosen(self, told: Mapping[str, np.ndarray], index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return log-probabilities and ids of the tokens that the search may go on with."""
         if self.settings.sample:
             return search.choose(NumpyArrays, self.settings, told["logits"], self.noise[:, index])
+        if self.ctc:
+            beside = ctc_prefix.score(NumpyArrays, self.settings, self.ctc, self.scored)
+            return search.choose(NumpyArrays, self.settings, told["logits"], beside=beside)
         wanted = 1 if self.settings.beam == 1 else self.settings.beam + 1
         if wanted > told["values"].shape[1]:
             raise ZooValueError(
@@ -184,6 +152,7 @@ class _Batch:
 
     def _follow(self, carried: dict, parents: np.ndarray) -> dict:
         self.caches.follow(parents)
+        self.scored = {name: value[parents] for name, value in self.scored.items()}
         return carried
 
     def _leave(self, done: np.ndarray, found: dict[str, dict[int, np.ndarray]]) -> None:
@@ -196,6 +165,8 @@ class _Batch:
         self.state, self.alive = _part(self.state, going), self.alive[going]
         self.prepared = {name: array[going] for name, array in self.prepared.items()}
         self.token_ids = self.token_ids[rows]
+        self.ctc = {name: array[going] for name, array in self.ctc.items()}
+        self.scored = {name: array[rows] for name, array in self.scored.items()}
         self.noise = None if self.noise is None else self.noise[going]
         self.caches.keep(rows)
 

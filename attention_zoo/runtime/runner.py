@@ -21,12 +21,16 @@ PREPROCESSORS = {
     "text_classifier": "attention_zoo.text:TextPreprocessor",
     "image_classifier": "attention_zoo.vision:ImagePreprocessor",
     "translator": "attention_zoo.text.translation:TranslationPreprocessor",
+    "speech_recognizer": "attention_zoo.audio:SpeechPreprocessor",
+    "emotion_recognizer": "attention_zoo.multimodal:MultimodalPreprocessor",
 }
 # What answers by a family's graphs.
 RUNNERS = {
     "text_classifier": "attention_zoo.runtime.classifying:ClassifierRunner",
     "image_classifier": "attention_zoo.runtime.classifying:ClassifierRunner",
-    "translator": "attention_zoo.runtime.generating:GeneratingRunner",
+    "translator": "attention_zoo.runtime.translating:TranslatorRunner",
+    "speech_recognizer": "attention_zoo.runtime.recognizing:SpeechRunner",
+    "emotion_recognizer": "attention_zoo.runtime.emotions:EmotionRunner",
 }
 
 
@@ -62,7 +66,7 @@ class Runner(abc.ABC):
         """Answer inputs, one dict each, as the command line prints them.
 
         Args:
-            inputs: texts, or paths.
+            inputs: texts, or paths; where a model reads several things together, also rows written in JSON.
             **options: of `options`.
         """
 
@@ -112,7 +116,7 @@ def load(folder: str | os.PathLike, *, threads: int | None = None) -> Any:
         threads: CPU threads of onnxruntime; None lets it choose.
 
     Returns:
-        The runner of its family: a `ClassifierRunner` or a `GeneratingRunner`.
+        The runner of its family: a `ClassifierRunner`, a `TranslatorRunner` ....
 
     Raises:
         ZooFileError: if the folder is no bundle, or one of its files is missing or damaged.
@@ -158,6 +162,23 @@ def runner_class(family: str) -> type[Runner]:
         ZooValueError: if no family has this name.
     """
     return _imported(RUNNERS, family)
+
+
+def answer_options(family: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an answer that a command line was given, if the family has them.
+
+    Args:
+        family: its name.
+        given: keywords with their values, None where nothing was given.
+
+    Raises:
+        ZooValueError: if the family has no such option.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in runner_class(family).options:
+            raise ZooValueError(f"--{name.replace('_', '-')} is no option of the family {family!r}")
+    return given
 
 
 def _imported(table: Mapping[str, str], family: str) -> Any:

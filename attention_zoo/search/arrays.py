@@ -14,6 +14,7 @@ class NumpyArrays:
 
     arange, concatenate, expand_dims = np.arange, np.concatenate, np.expand_dims
     exp, log, maximum, minimum, power = np.exp, np.log, np.maximum, np.minimum, np.power
+    logaddexp, matmul, transpose = np.logaddexp, np.matmul, np.transpose
     equal, logical_and, logical_not, logical_or = np.equal, np.logical_and, np.logical_not, np.logical_or
     all, max, sum, reshape, shape, take, where = np.all, np.max, np.sum, np.reshape, np.shape, np.take, np.where
     zeros, zeros_like, full = np.zeros, np.zeros_like, np.full

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from attention_zoo.search.largest import largest
-from attention_zoo.search.scoring import FLOOR
+from attention_zoo.search.scoring import DEAD, FLOOR
 from attention_zoo.search.settings import Decoding
 
 # The share of all probability that a draw stays away from its end, where sums are rounded.
 MARGIN = 1e-6
 
 
-def choose(arrays: Any, settings: Decoding, logits: Any, noise: Any = None) -> tuple[Any, Any]:
+def choose(arrays: Any, settings: Decoding, logits: Any, noise: Any = None, beside: Any = None) -> tuple[Any, Any]:
     """Choose from each row of logits the tokens that `advance` may go on with.
 
     Log-probabilities are those of all logits, whatever is banned and however is drawn.
@@ -22,6 +22,8 @@ def choose(arrays: Any, settings: Decoding, logits: Any, noise: Any = None) -> t
         settings: of the search.
         logits: float32 [rows, vocabulary].
         noise: float32 [rows], evenly spread over 0 to 1, 1 left out; read where `settings.sample`.
+        beside: float32 [rows, vocabulary], scores of CTC (`ctc_prefix.score`), mixed in by `settings.ctc_weight`; None
+            for none.
 
     Returns:
         log-probabilities float32 [rows, chosen], token ids int32 [rows, chosen]; chosen is 1 for greedy search and
@@ -29,8 +31,10 @@ def choose(arrays: Any, settings: Decoding, logits: Any, noise: Any = None) -> t
 
     Cost: one pass over the logits, and a partial sort of them for beam search.
     """
+    if beside is not None:
+        logits = _mixed(arrays, settings, logits, beside)
     allowed = logits + banned(arrays, settings, logits.shape[1])
-    total = arrays.expand_dims(arrays.logsumexp(logits, axis=1), 1)
+    total = 0.0 if beside is not None else arrays.expand_dims(arrays.logsumexp(logits, axis=1), 1)
     if settings.sample:
         tokens = arrays.expand_dims(draw(arrays, settings, allowed, noise), 1)
         values = _picked(arrays, logits, tokens)
@@ -38,6 +42,13 @@ def choose(arrays: Any, settings: Decoding, logits: Any, noise: Any = None) -> t
         count = 1 if settings.beam == 1 else min(settings.beam + 1, logits.shape[1])
         values, tokens = largest(arrays, allowed, count)
     return values - total, arrays.cast(tokens, "int32")
+
+
+def _mixed(arrays: Any, settings: Decoding, logits: Any, beside: Any) -> Any:
+    """Return the joint score of each token; what cannot be by one of the two cannot be at all."""
+    weight = settings.ctc_weight
+    chances = logits - arrays.expand_dims(arrays.logsumexp(logits, axis=1), 1)
+    return arrays.where(beside > DEAD, (1.0 - weight) * chances + weight * beside, FLOOR)
 
 
 def draw(arrays: Any, settings: Decoding, logits: Any, noise: Any) -> Any:

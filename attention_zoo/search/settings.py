@@ -18,17 +18,23 @@ class Decoding:
     score = sum of log p(token) / ((5 + length) / 6)^length_penalty
             + coverage_penalty x sum over source of log min(attention it got, 1)
 
-    where length counts the closing [EOS].
+    where length counts the closing [EOS]. With `ctc_weight` w, of a recognizer, log p(token) is
+
+        (1 - w) log p_decoder(token) + w (log p_ctc(said and token) - log p_ctc(said))
+
+    with p_ctc the probability of all texts that begin so, and at [EOS] that of this text itself.
 
     Raises:
         ZooValueError: if a number is out of its range, or two settings contradict each other.
 
-    Source: Wu et al. 2016, arXiv:1609.08144, section 7, equation 14 (both penalties).
+    Source: Wu et al. 2016, arXiv:1609.08144, section 7, equation 14 (both penalties); Watanabe et al. 2017, "Hybrid
+        CTC/Attention Architecture for End-to-End Speech Recognition" (one-pass decoding).
     """
 
     beam: int = 5  # hypotheses kept alive; 1 is greedy search
     length_penalty: float = 1.0  # alpha; 0 compares plain sums, which favours the short
     coverage_penalty: float = 0.0  # beta; 0 leaves the attention out
+    ctc_weight: float = 0.0  # share of CTC in the score, under 1; 0 leaves it out. Wants an encoder that gives it
     max_length: int = 128  # tokens at most, the closing [EOS] among them
     nbest: int = 1  # hypotheses handed back, at most `beam`
     early_stopping: bool = True  # a sentence is done at `beam` ended hypotheses, else when no living one can win
@@ -52,6 +58,7 @@ class Decoding:
                 raise ZooTypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("length_penalty", "coverage_penalty"):
             self._within(name, 0.0, float("inf"), "at least 0 and finite", least_too=True)
+        self._within("ctc_weight", 0.0, 1.0, "at least 0 and under 1 (share)", least_too=True)
         self._within("temperature", 0.0, float("inf"), "over 0 and finite")
         self._within("top_p", 0.0, 1.0, "over 0 and at most 1", most_too=True)
         object.__setattr__(self, "banned", tuple(whole_number("banned", one, least=0) for one in self.banned))
@@ -71,6 +78,8 @@ class Decoding:
             raise ZooValueError(f"nbest must be at most beam ({self.beam}), got {self.nbest}")
         if self.sample and self.beam > 1:
             raise ZooValueError(f"sample=True draws one hypothesis and wants beam=1, got beam={self.beam}")
+        if self.sample and self.ctc_weight:
+            raise ZooValueError(f"sample=True draws by the decoder alone and wants ctc_weight=0, got {self.ctc_weight}")
         for name, plain in {"temperature": 1.0, "top_k": 0, "top_p": 1.0}.items():
             value = getattr(self, name)
             if not self.sample and value != plain:

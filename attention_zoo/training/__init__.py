@@ -4,6 +4,7 @@ from attention_zoo.training.augmentation import AUGMENTATIONS, augmentation
 from attention_zoo.training.averaging import AveragedValidation, averaged
 from attention_zoo.training.callbacks import EarlyStopping, EpochSeed, Judge, StopOnNan, TrainingDiverged
 from attention_zoo.training.checkpoint import Checkpoint
+from attention_zoo.training.ctc import CtcLoss
 from attention_zoo.training.data import Batches
 from attention_zoo.training.fit import fit
 from attention_zoo.training.folds import cross_validate, fold_indices
@@ -21,8 +22,11 @@ from attention_zoo.training.optimizers import adamw, precision
 from attention_zoo.training.ordered import OrderedBatches
 from attention_zoo.training.pairs import PairBatches
 from attention_zoo.training.reports import EpochLines, EpochLog
+from attention_zoo.training.rows import RowBatches
 from attention_zoo.training.schedules import schedule
 from attention_zoo.training.seeds import set_seeds
+from attention_zoo.training.speech import SpeechBatches
+from attention_zoo.training.uncertain import UncertainLoss
 
 __all__ = [
     "AUGMENTATIONS",
@@ -31,6 +35,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "Checkpoint",
     "CrossEntropy",
+    "CtcLoss",
     "Distillation",
     "EarlyStopping",
     "EpochLines",
@@ -40,10 +45,13 @@ __all__ = [
     "Judge",
     "OrderedBatches",
     "PairBatches",
+    "RowBatches",
     "SequenceCrossEntropy",
+    "SpeechBatches",
     "StopOnNan",
     "TokenAccuracy",
     "TrainingDiverged",
+    "UncertainLoss",
     "adamw",
     "augmentation",
     "averaged",

@@ -1,6 +1,6 @@
 """Train a Keras model: `keras.Model.fit` with the zoo's habits around it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -12,7 +12,7 @@ from attention_zoo.training.checkpoint import Checkpoint
 from attention_zoo.training.images import ImageBatches
 from attention_zoo.training.reports import EpochLines
 
-COMPILING = ("jit_compile", "run_eagerly", "steps_per_execution")
+COMPILING = ("jit_compile", "loss_weights", "run_eagerly", "steps_per_execution")
 
 
 def _steps(data) -> int | None:
@@ -41,7 +41,7 @@ def fit(
     epochs: int,
     optimizer,
     loss,
-    metrics: Sequence = (),
+    metrics: Sequence | Mapping = (),
     callbacks: Sequence[keras.callbacks.Callback] = (),
     resume_folder: str | Path | None = None,
     seed: int = 0,
@@ -60,13 +60,14 @@ def fit(
         train: `Batches`, or whatever `keras.Model.fit` takes (tuples are x, y, sample weights).
         validation: the same for validation, or None.
         epochs: how often all data is seen in the whole training, at least 1.
-        optimizer, loss, metrics: Keras's, new; the loss is on logits.
+        optimizer, loss, metrics: Keras's, new; the loss is on logits. Of a model with several outputs, loss and metrics
+            by the name of the output.
         callbacks: any Keras callbacks; those with `get_state` and `set_state` are kept in the checkpoint.
         resume_folder: folder of the checkpoint; None keeps none.
         seed: of this training, 0 to 2**31 - 1.
         progress: whether to print one line an epoch (after two seconds).
-        keras_arguments: `jit_compile`, `run_eagerly`, `steps_per_execution` go to `compile`, the rest (`class_weight`,
-            `batch_size`, `steps_per_epoch` ...) to `keras.Model.fit`.
+        keras_arguments: `jit_compile`, `loss_weights`, `run_eagerly`, `steps_per_execution` go to `compile`, the rest
+            (`class_weight`, `batch_size`, `steps_per_epoch` ...) to `keras.Model.fit`.
 
     Returns: {measure: [value per epoch]}.
 
@@ -79,7 +80,8 @@ def fit(
         raise ZooValueError(f"epochs must be at least 1, got {epochs}")
     seeder = EpochSeed(seed, train)
     compiling = {name: keras_arguments.pop(name) for name in COMPILING if name in keras_arguments}
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **compiling)
+    metrics = dict(metrics) if isinstance(metrics, Mapping) else list(metrics)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, **compiling)
     checkpoint, begin, stopped = None, 0, False
     if resume_folder is not None:
         settings = {"seed": seed, "batches an epoch": _steps(train)}

@@ -7,25 +7,17 @@ import numpy as np
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError
 from attention_zoo.training.data import pad
-from attention_zoo.training.ordered import ORDER, OrderedBatches
+from attention_zoo.training.sorted import SortedBatches
 
 Rows = list[np.ndarray]
 
 
-class PairBatches(OrderedBatches):
+class PairBatches(SortedBatches):
     """Cut pairs of rows into padded batches for `fit` and `evaluate`.
 
     A batch is ({"source_ids", "target_ids"}, truth, weights): a target row `[BOS] y1 ... yn [EOS]` is read without its
-    last id and is the truth without its first; weights are 0 where the truth is padding.
-
-    Batches hold pairs of like length: padded to the longest of each side, rounded up to `multiple`, so that few shapes
-    are compiled; sorted by source (so rounded), then target. With `batch_size`, pairs are mixed by (seed, epoch) and
-    sorted within pools; what does not fill a batch is a random rest. With `tokens`, all pairs are sorted, those of one
-    length mixed, and a batch has as many as fit; so there are as many batches in each epoch. Either way the batches are
-    mixed. Not shuffled: all sorted. The same (seed, epoch, batch) gives the same numbers in any process.
-
-    TensorFlow takes the first two batches for the shape of all. So the second is one that differs from the first on
-    both sides where there is one, and is padded by one `multiple` more on a side where it does not differ.
+    last id and is the truth without its first; weights are 0 where the truth is padding. Which pairs are together:
+    see `SortedBatches`. The same (seed, epoch, batch) gives the same numbers in any process.
 
     Args:
         sources: ids of what is read, [source] each, without padding.
@@ -65,69 +57,34 @@ class PairBatches(OrderedBatches):
         augment: Callable | None = None,
         padding: int = 0,
     ):
-        super().__init__(len(sources), None, weights, batch_size=batch_size, seed=seed, shuffle=shuffle)
+        super().__init__(
+            len(sources),
+            weights,
+            batch_size=batch_size,
+            limit=None if tokens is None else whole_number("tokens", tokens, 1, "padded positions"),
+            seed=seed,
+            shuffle=shuffle,
+            multiples=[whole_number("multiple", multiple, 1, "tokens")] * 2,
+            pool=pool,
+        )
         if len(targets) != len(sources):
             raise ZooValueError(f"targets must be one row for each source ({len(sources)}), got {len(targets)}")
         if augment is not None and not callable(augment):
             raise ZooTypeError(f"augment must be a function of (sources, targets, generator), got {augment!r:.40}")
-        self.multiple, self.pool = whole_number("multiple", multiple, 1, "tokens"), whole_number("pool", pool)
-        self.tokens = None if tokens is None else whole_number("tokens", tokens, 1, "padded positions")
         self.augment, self.padding = augment, padding
         self.sources, self.target_rows = _rows("sources", sources, 1), _rows("targets", targets, 2)
-        self.lengths = np.array(
+        self._lengths = np.array(
             [[len(source), len(target) - 1] for source, target in zip(self.sources, self.target_rows)]
         )
-        self._bounds = None if tokens is None else self._filled(self._sorted(np.arange(self.count)))
+        self.bound(self._lengths)
 
-    def __len__(self) -> int:
-        return super().__len__() if self._bounds is None else len(self._bounds) + 1
+    def lengths(self, epoch: int) -> np.ndarray:
+        """Return how long both sides of each pair are, the target without its beginning: [pairs, 2]."""
+        return self._lengths
 
-    def _rounded(self, lengths: np.ndarray) -> np.ndarray:
-        return -(-lengths // self.multiple) * self.multiple
-
-    def _sorted(self, numbers: np.ndarray) -> np.ndarray:
-        """Sort by the source's width, then by the target's length; pairs that are alike keep their order."""
-        lengths = self.lengths[numbers]
-        return numbers[np.lexsort((lengths[:, 1], self._rounded(lengths[:, 0])))]
-
-    def _filled(self, numbers: np.ndarray) -> np.ndarray:
-        """Return where to cut sorted pairs, so that no batch has more than `tokens` positions on its longer side."""
-        bounds, start, width = [], 0, 0
-        for place, longer in enumerate(self._rounded(self.lengths[numbers].max(axis=1))):
-            width = max(width, longer)
-            if place > start and (place - start + 1) * width > self.tokens:
-                bounds.append(place)
-                start, width = place, longer
-        return np.array(bounds, np.int64)
-
-    def _cut(self, numbers: np.ndarray, pool: int) -> list[np.ndarray]:
-        """Sort within pools and cut."""
-        if self._bounds is not None:
-            return np.split(self._sorted(numbers), self._bounds)
-        size, batches = self.batch_size, []
-        for start in range(0, len(numbers), pool * size):
-            chunk = self._sorted(numbers[start : start + pool * size])
-            batches += [chunk[at : at + size] for at in range(0, len(chunk), size)]
-        return batches
-
-    def order(self, epoch: int) -> list[np.ndarray]:
-        """Return which pairs make each batch of `epoch` (numbers of pairs, one array per batch)."""
-        if not self.shuffle:
-            return self._apart(self._cut(np.arange(self.count), self.count))
-        random = np.random.default_rng([self.seed, ORDER, epoch])
-        numbers = random.permutation(self.count)
-        full = self.count if self._bounds is not None else self.count - self.count % self.batch_size
-        batches = self._cut(numbers[:full], self.pool)
-        batches += [numbers[full:]] if full < self.count else []
-        return self._apart([batches[place] for place in random.permutation(len(batches))])
-
-    def _apart(self, batches: list[np.ndarray]) -> list[np.ndarray]:
-        """Exchange the second batch for the first of those that differ most from the one at the front."""
-        if len(batches) > 2:
-            widths = np.array([self._rounded(self.lengths[batch].max(axis=0)) for batch in batches])
-            other = 1 + int(np.argmax(np.sum(widths[1:] != widths[0], axis=1)))
-            batches[1], batches[other] = batches[other], batches[1]
-        return batches
+    def counted(self, lengths: np.ndarray) -> np.ndarray:
+        """Return the rounded length of each pair's longer side."""
+        return self.rounded(lengths).max(axis=1)
 
     def _drawn(self, epoch: int, index: int) -> tuple[Rows, Rows]:
         """Return the rows of one batch, augmented."""
@@ -141,19 +98,19 @@ class PairBatches(OrderedBatches):
             raise ZooValueError(f"augment must return as many rows as it was given ({len(numbers)}) of both sides")
         if len(self) > 1:
             return changed[0], changed[1]
-        source_room, target_room = self._rounded(self.lengths.max(axis=0))  # of the one batch there is, in every epoch
+        source_room, target_room = self.rounded(self._lengths.max(axis=0))  # of the one batch there is, in every epoch
         fitting = zip((sources, targets), changed, (source_room, target_room + 1))
         return tuple([new if len(new) <= most else old for old, new in zip(*both)] for *both, most in fitting)
 
     def _widths(self, epoch: int, index: int, drawn: tuple[Rows, Rows]) -> np.ndarray:
         """Return how wide the two sides of a batch are; the second batch differs from the first."""
         if len(self) == 1:
-            return self._rounded(self.lengths.max(axis=0))
-        widths = self._rounded(np.array([max(map(len, drawn[0])), max(map(len, drawn[1])) - 1]))
+            return self.rounded(self._lengths.max(axis=0))
+        widths = self.rounded(np.array([max(map(len, drawn[0])), max(map(len, drawn[1])) - 1]))
         if index != 1:
             return widths
         same = widths == self._widths(epoch, 0, self._drawn(epoch, 0))
-        return widths + same * self.multiple
+        return widths + same * self.multiples
 
     def __getitem__(self, index: int) -> tuple:
         epoch = self.epoch

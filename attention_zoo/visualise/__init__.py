@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from attention_zoo.visualise.heatmap import map_grid, token_strip
     from attention_zoo.visualise.html import page
     from attention_zoo.visualise.image_explanation import ImageExplanation
+    from attention_zoo.visualise.modality_explanation import ModalityExplanation
+    from attention_zoo.visualise.modality_views import FramesView, SoundView, VectorsView, WordsView
     from attention_zoo.visualise.overlay import Panel, heat_overlay, overlay_sheet
     from attention_zoo.visualise.rollout import attention_rollout, grid_of
     from attention_zoo.visualise.terminal import render
@@ -19,11 +21,16 @@ _HOMES = {
     "Alignment": "alignment",
     "Axis": "alignment_words",
     "Explanation": "explanation",
+    "FramesView": "modality_views",
     "ImageExplanation": "image_explanation",
     "Link": "alignment",
+    "ModalityExplanation": "modality_explanation",
     "Panel": "overlay",
+    "SoundView": "modality_views",
+    "VectorsView": "modality_views",
     "Word": "alignment_words",
     "WordMatrix": "alignment_words",
+    "WordsView": "modality_views",
     "attention_rollout": "rollout",
     "confusion_matrix": "curves",
     "grid_of": "rollout",
@@ -40,11 +47,16 @@ __all__ = [
     "Alignment",
     "Axis",
     "Explanation",
+    "FramesView",
     "ImageExplanation",
     "Link",
+    "ModalityExplanation",
     "Panel",
+    "SoundView",
+    "VectorsView",
     "Word",
     "WordMatrix",
+    "WordsView",
     "attention_rollout",
     "confusion_matrix",
     "grid_of",

@@ -1,6 +1,5 @@
 """Where a translator looked while it wrote each word: source and target side by side."""
 
-import base64
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from attention_zoo.errors import ZooValueError
 from attention_zoo.visualise.alignment_words import Axis, WordMatrix, column_names, over_words, words_of
 from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
+from attention_zoo.visualise.page_frame import picture
 
 if TYPE_CHECKING:
     from attention_zoo.text import Token
@@ -186,8 +186,7 @@ class Alignment:
 
     def _repr_html_(self) -> str:
         """Show the matrix in a notebook."""
-        picture = base64.b64encode(_makers()[".png"](self)).decode("ascii")
-        return f'<img alt="Alignment" style="width:900px;max-width:100%" src="data:image/png;base64,{picture}">'
+        return picture(_makers()[".png"](self), f"Alignment of {self.source!r} and {self.target!r}")
 
 
 def _makers() -> dict[str, Callable[[Alignment], bytes]]:

@@ -1,7 +1,5 @@
 """An alignment as one HTML file: words light up those that they belong to; the matrix, and the maps of every head."""
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
@@ -24,6 +22,7 @@ from attention_zoo.visualise.alignment_sheet import (
 from attention_zoo.visualise.alignment_words import Axis, Word, WordMatrix, coarser, column_names
 from attention_zoo.visualise.heatmap import LABELLED
 from attention_zoo.visualise.html_assets import STYLE as HOUSE_STYLE
+from attention_zoo.visualise.page_frame import framed, safe
 from attention_zoo.visualise.sheet import data_address
 
 if TYPE_CHECKING:
@@ -52,10 +51,6 @@ def page(alignment: "Alignment") -> str:
         alignment: what to show.
     """
     matrix = coarser(alignment.words(), FRAMES)
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
-    )
     score = "" if alignment.score is None else f"score {alignment.score:.3g}".replace("-", "−")
     body = [
         f"<header><h1>{TITLE}</h1><p>{score}</p></header>",
@@ -64,19 +59,8 @@ def page(alignment: "Alignment") -> str:
         *_sites(alignment),
         _store(alignment, matrix),
     ]
-    name = _safe(alignment.target.strip()[:60] or TITLE)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}</title>\n<style>{HOUSE_STYLE}{STYLE}</style>\n</head>\n<body>\n{FILTERS}\n<main>\n"
-        + "\n".join(body)
-        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
-
-
-def _safe(text: str) -> str:
-    return escape(say.printable(text), quote=True)
+    name = alignment.target.strip()[:60] or TITLE
+    return framed(name, f"{HOUSE_STYLE}{STYLE}", body, SCRIPT, before=f"{FILTERS}\n")
 
 
 def _pair(alignment: "Alignment", matrix: WordMatrix) -> str:
@@ -101,7 +85,7 @@ def _sentence(text: str, words: Sequence[Word], side: str, name: str) -> str:
         pieces.append(escape(text[cursor : word.start]))
         kind = ' class="mark"' if word.mark else ""
         between = " " if word.mark and index else ""
-        pieces.append(f'{between}<b{kind} data-{side}="{index}">{_safe(word.text)}</b>')
+        pieces.append(f'{between}<b{kind} data-{side}="{index}">{safe(word.text)}</b>')
         cursor = max(cursor, word.end)
     pieces.append(escape(text[cursor:].rstrip()))
     return f'<p class="strip" dir="auto" role="group" aria-label="{name}">{"".join(pieces) or "–"}</p>'
@@ -110,16 +94,16 @@ def _sentence(text: str, words: Sequence[Word], side: str, name: str) -> str:
 def _line(name: str, axis: Axis) -> str:
     """Return an axis as a line of blocks that can be pointed at."""
     blocks = "".join(f'<b data-column="{index}" aria-label="{axis.label(index)}"></b>' for index in range(axis.count))
-    title = _safe(name.strip() or axis.name)
+    title = safe(name.strip() or axis.name)
     return (
-        f'<h3>Read: <bdi>{title}</bdi></h3><div class="line" role="group" aria-label="{_safe(axis.name)}">{blocks}'
+        f'<h3>Read: <bdi>{title}</bdi></h3><div class="line" role="group" aria-label="{safe(axis.name)}">{blocks}'
         f"</div>{_ends(axis)}"
     )
 
 
 def _ends(axis: Axis) -> str:
     ends = [axis.start, axis.start + axis.step * axis.count]
-    low, high = (_safe(f"{end:.6g} {axis.unit}".strip()) for end in ends)
+    low, high = (safe(f"{end:.6g} {axis.unit}".strip()) for end in ends)
     return f'<div class="ends"><span>{low}</span><span>{high}</span></div>'
 
 
@@ -137,7 +121,7 @@ def _matrix(matrix: WordMatrix) -> str:
     return (
         f'<section><div class="bar"><h2>The matrix</h2>{legend}</div><div class="wide">{shown}</div>'
         '<output aria-live="polite"></output>'
-        f'<p class="note">{_safe(notes(matrix, numbered))}</p></section>'
+        f'<p class="note">{safe(notes(matrix, numbered))}</p></section>'
     )
 
 
@@ -157,19 +141,19 @@ def _large(matrix: WordMatrix, scale: float) -> str:
 def _edge(words: Sequence[Word], length: float, side: str) -> str:
     step = named_every(length / len(words))
     return "".join(
-        f'<span style="{side}:{100 * (place + 0.5) / len(words):.2f}%"><bdi>{_safe(words[place].text)}</bdi></span>'
+        f'<span style="{side}:{100 * (place + 0.5) / len(words):.2f}%"><bdi>{safe(words[place].text)}</bdi></span>'
         for place in range(0, len(words), step)
     )
 
 
 def _table(matrix: WordMatrix, scale: float, numbered: bool) -> str:
     heads = "".join(
-        f'<th scope="col"{_mark(word)}><span><bdi>{_safe(word.text)}</bdi></span></th>' for word in matrix.columns
+        f'<th scope="col"{_mark(word)}><span><bdi>{safe(word.text)}</bdi></span></th>' for word in matrix.columns
     )
     lines = []
     for word, weights in zip(matrix.rows, matrix.weights):
         cells = "".join(_cell(float(weight), scale) for weight in weights)
-        name = f'<th scope="row" title="{_safe(word.text)}"{_mark(word)}><bdi>{_safe(word.text)}</bdi></th>'
+        name = f'<th scope="row" title="{safe(word.text)}"{_mark(word)}><bdi>{safe(word.text)}</bdi></th>'
         lines.append(f"<tr>{name}{cells}</tr>")
     kind = "matrix" if numbered else "matrix tight"
     head = f'<tr><td style="outline:0"></td>{heads}</tr>'
@@ -204,7 +188,7 @@ def _sites(alignment: "Alignment") -> list[str]:
         rows, columns = (KINDS[kind] for kind in alignment.sides[site])
         heads = f"{len(maps)} heads" if len(maps) > 1 else "1 head"
         found.append(
-            f"<details><summary><bdi>{_safe(site)}</bdi>, {heads}</summary>"
+            f"<details><summary><bdi>{safe(site)}</bdi>, {heads}</summary>"
             f'<p class="note">Rows: {rows}. Columns: {columns}.<span class="how" hidden> Point at a cell, or move by '
             f'arrow keys, to read its number.</span></p><div class="maps">{figures}</div><output aria-live="polite">'
             "</output></details>"

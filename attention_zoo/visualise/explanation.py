@@ -11,6 +11,7 @@ import numpy as np
 
 from attention_zoo.errors import ZooValueError
 from attention_zoo.files import write_bytes
+from attention_zoo.visualise.page_frame import picture
 from attention_zoo.visualise.segments import Segment, check_values, segments
 
 if TYPE_CHECKING:
@@ -92,6 +93,17 @@ class Explanation:
             ZooFileError: if the file cannot be written; nothing is left behind.
         """
         return write_as(path, _makers(), self)
+
+    def _repr_html_(self) -> str:
+        """Show the coloured text in a notebook."""
+        return in_notebook(_makers()[".png"](self), self.answer)
+
+
+def in_notebook(png: bytes, answer: "Answer") -> str:
+    """Return the picture of an explanation as one line of HTML."""
+    from attention_zoo.visualise.strips import headline
+
+    return picture(png, "Why {}? {}".format(*headline(answer)))
 
 
 def _makers() -> dict[str, Callable[[Explanation], bytes]]:

@@ -1,10 +1,8 @@
 """An explanation as one HTML file: no network, no font, no script of others, readable without any."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy as np
 from attention_zoo.visualise import segments as say
 from attention_zoo.visualise.heatmap import shrink
 from attention_zoo.visualise.html_assets import SCRIPT, STYLE
+from attention_zoo.visualise.page_frame import framed, safe
 from attention_zoo.visualise.palette import MAP_DARK, MAP_LIGHT, ramp, to_hex
 from attention_zoo.visualise.segments import Segment, segment_values
 from attention_zoo.visualise.strips import NUMBERED, Strip, attention_strip, effect_strips, headline
@@ -39,33 +38,20 @@ def page(explanation: "Explanation") -> str:
     parts = explanation.segments()
     looks = attention_strip(explanation.weights)
     effects = effect_strips(explanation.effects)
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
     body = [
-        f"<header><h1><bdi>{_safe(label)}</bdi></h1><p>{_safe(details)}</p></header>",
+        f"<header><h1><bdi>{safe(label)}</bdi></h1><p>{safe(details)}</p></header>",
         _look_section(looks, parts),
         _effect_section(list(explanation.effects), effects, parts),
         _map_section(explanation),
         _table(parts, explanation),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Why {_safe(label)}?</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in body if part)
-        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
-
-
-def _safe(text: str) -> str:
-    return escape(say.printable(text), quote=True)
+    return framed(f"Why {label}?", STYLE, body, SCRIPT, pictures=False)
 
 
 def _look_section(strip: Strip, parts: Sequence[Segment]) -> str:
     checked = " checked" if 0 < strip.values.size <= NUMBERED else ""
     return (
-        f'<section><div class="bar"><h2>{_safe(strip.title)}</h2>{_legend(strip)}</div>\n'
+        f'<section><div class="bar"><h2>{safe(strip.title)}</h2>{_legend(strip)}</div>\n'
         f"{_strip(strip, parts)}\n"
         f'<div class="bar"><p class="note">{_most(strip, parts)}</p>'
         f'<label><input type="checkbox" id="numbers"{checked}> Numbers below the words</label></div></section>'
@@ -76,18 +62,18 @@ def _effect_section(labels: list[str], strips: list[Strip], parts: Sequence[Segm
     if not strips:
         return ""
     options = '<option value="all">all classes</option>' + "".join(
-        f'<option value="{index}"{" selected" if index == 0 else ""}>{_safe(name)}</option>'
+        f'<option value="{index}"{" selected" if index == 0 else ""}>{safe(name)}</option>'
         for index, name in enumerate(labels)
     )
     chooser = f'<label hidden>Class <select id="class">{options}</select></label>' if len(strips) > 1 else ""
     shown = "\n".join(
-        f'<div data-class="{index}"><h3><bdi>{_safe(name)}</bdi></h3>{_strip(strip, parts)}'
+        f'<div data-class="{index}"><h3><bdi>{safe(name)}</bdi></h3>{_strip(strip, parts)}'
         f'<p class="note">{_most(strip, parts)}</p></div>'
         for index, (name, strip) in enumerate(zip(labels, strips))
     )
     return (
         f'<section><div class="bar"><h2>What moved the scores</h2>{chooser}{_legend(strips[0])}</div>\n'
-        f'<p class="note">{_safe("Points of 100 that the score loses when the word is hidden from the model.")}</p>\n'
+        f'<p class="note">{safe("Points of 100 that the score loses when the word is hidden from the model.")}</p>\n'
         f"{shown}</section>"
     )
 
@@ -98,14 +84,14 @@ def _strip(strip: Strip, parts: Sequence[Segment]) -> str:
     pieces = []
     for part, value in zip(parts, segment_values(parts, strip.values)):
         if value is None:
-            pieces.append(f'<span class="u">{_safe(part.text)}</span>' if part.note else _safe(part.text))
+            pieces.append(f'<span class="u">{safe(part.text)}</span>' if part.note else safe(part.text))
             continue
         share = min(abs(value) / strip.scale, 1.0)
         side = f' class="{"f" if value >= 0 else "a"}"' if strip.diverging else ""
         short = say.short_points(value) if strip.diverging else say.short_percent(value)
         long = say.long_points(value) + " points" if strip.diverging else say.long_percent(value)
         pieces.append(
-            f'<b{side} style="--v:{share:.3f}" data-s="{short}" data-n="{long}"><span>{_safe(part.text)}</span></b>'
+            f'<b{side} style="--v:{share:.3f}" data-s="{short}" data-n="{long}"><span>{safe(part.text)}</span></b>'
         )
     kind = "strip" if strip.diverging else "strip look"
     return f'<p class="{kind}" dir="auto">{"".join(pieces)}</p>'
@@ -125,7 +111,7 @@ def _most(strip: Strip, parts: Sequence[Segment]) -> str:
     top = say.strongest(parts, strip.values)
     if not top:
         return "No word counts for as much as half a point." if strip.diverging else ""
-    return "Most: " + ", ".join(f"“<bdi>{_safe(text[:40])}</bdi>” {show(value)}" for text, value in top)
+    return "Most: " + ", ".join(f"“<bdi>{safe(text[:40])}</bdi>” {show(value)}" for text, value in top)
 
 
 def _table(parts: Sequence[Segment], explanation: "Explanation") -> str:
@@ -133,9 +119,9 @@ def _table(parts: Sequence[Segment], explanation: "Explanation") -> str:
         return ""
     weights = segment_values(parts, explanation.weights)
     effects = [segment_values(parts, values) for values in explanation.effects.values()]
-    heads = "".join(f'<th scope="col"><bdi>{_safe(label)}</bdi>, points</th>' for label in explanation.effects)
+    heads = "".join(f'<th scope="col"><bdi>{safe(label)}</bdi>, points</th>' for label in explanation.effects)
     rows = "".join(
-        f'<tr><th scope="row"><bdi>{_safe(part.text)}</bdi></th><td>{say.long_percent(weights[place])}</td>'
+        f'<tr><th scope="row"><bdi>{safe(part.text)}</bdi></th><td>{say.long_percent(weights[place])}</td>'
         + "".join(f"<td>{say.long_points(values[place])}</td>" for values in effects)
         + "</tr>"
         for place, part in enumerate(parts)

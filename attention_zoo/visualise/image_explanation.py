@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, in_notebook, plain, write_as
 from attention_zoo.visualise.overlay import as_rgb, check_map
 from attention_zoo.visualise.sheet import encode
 
@@ -115,9 +115,7 @@ class ImageExplanation:
 
     def _repr_html_(self) -> str:
         """Show the picture in a notebook."""
-        from attention_zoo.visualise.image_page import notebook
-
-        return notebook(self)
+        return in_notebook(_makers()[".png"](self), self.answer)
 
 
 def _makers() -> dict[str, Callable[[ImageExplanation], bytes]]:

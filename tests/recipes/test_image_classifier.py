@@ -64,7 +64,10 @@ def test_it_goes_on_from_a_preset(trained, pictures, tmp_path):
         (("--data", "clinc150"), "a folder or a table of pictures"),
         (("--tiny", "--data", "cifar10"), "--tiny is known for fashion_mnist"),
         (("--small", "--from", "clinc150_intent"), "must be a preset of family image classifier"),
-        (("--small", "--from", "clinc150_intent", "--height", 8), "--from takes the preset's own size"),
+        (
+            ("--small", "--from", "clinc150_intent", "--height", 8),
+            "--from takes the preset's own network; leave out --height",
+        ),
         (("--small", "--augment", "flipp"), "'flip'"),
         (("--small", "--network", "resnett"), "'resnet'"),
     ],

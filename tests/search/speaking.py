@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from attention_zoo import search
+from attention_zoo.search import ctc_prefix
 
 VOCABULARY, WIDTH, DECAY, EOS = 9, 4, 0.7, 3
 
@@ -77,21 +78,29 @@ class Speaker:
         return logits, state, xp.reshape(shares, (-1, source))
 
 
-def spoken(speaker, sources, settings, arrays=None, noise=None):
-    """Run the zoo's search in NumPy over sources of any lengths."""
+def spoken(speaker, sources, settings, arrays=None, noise=None, ctc=None):
+    """Run the zoo's search in NumPy over sources of any lengths; `ctc` are log-probabilities beside the speaker's."""
     xp = arrays or type("Arrays", (search.NumpyArrays,), {"matmul": np.matmul})
     ids = np.zeros((len(sources), max(len(source) for source in sources) or 1), "int32")
     for row, source in zip(ids, sources):
         row[: len(source)] = source
     prepared = speaker.prepare(xp, speaker.encode(xp, ids), ids != 0)
 
-    def step(token_ids, carried, index):
-        logits, carried, weights = speaker.step(xp, token_ids, carried, prepared, index)
-        drawn = None if noise is None else noise[:, int(index)]
-        return *search.choose(xp, settings, logits, drawn), carried, weights
-
     found, tokens = search.begin(xp, settings, ids != 0)
     carried = speaker.start(xp, len(tokens), settings.max_length)
+    if ctc is not None:
+        ctc = ctc_prefix.prepare(xp, ctc)
+        carried |= ctc_prefix.start(xp, ctc, len(tokens))
+
+    def step(token_ids, carried, index):
+        carried, own = ctc_prefix.split(carried)
+        logits, carried, weights = speaker.step(xp, token_ids, carried, prepared, index)
+        drawn, beside = None if noise is None else noise[:, int(index)], None
+        if ctc is not None:
+            own = ctc_prefix.read(xp, settings, ctc, own, token_ids)
+            beside = ctc_prefix.score(xp, settings, ctc, own)
+        return *search.choose(xp, settings, logits, drawn, beside), {**carried, **own}, weights
+
     found, _, _ = search.go_on(xp, settings, step, found, tokens, carried, limit=settings.max_length)
     return search.result(xp, settings, found)
 
@@ -107,23 +116,22 @@ def worth(settings, total, length, coverage):
     return total / ((5 + length) / 6) ** settings.length_penalty + settings.coverage_penalty * covered
 
 
-def beams(speaker, source, settings):
-    """Search one source by lists of Python; return (score, sum, tokens), best first."""
+def beams(speaker, source, settings, scores=None):
+    """Search one source by lists of Python; return (score, sum, tokens), best first.
+
+    `scores` gives log-probabilities of what may come after what was said, from the decoder's and what was said.
+    """
     living, finished = [(0.0, [], np.zeros(len(source)))], []
     for index in range(settings.max_length):
-        candidates = []
-        for total, said, coverage in living:
-            logits, weights = speaker.logits(source, [settings.bos_id, *said])
-            for token, value in enumerate(log_softmax(logits)):
-                if token not in settings.banned:
-                    candidates.append((total + value, said, token, coverage + weights))
-        candidates.sort(key=lambda one: -one[0])
+        candidates = sorted(longer(speaker, source, settings, living, scores), key=lambda one: -one[0])
         for total, said, token, coverage in candidates[: settings.beam]:
             if token == settings.eos_id:
                 finished.append((worth(settings, total, index + 1, coverage), total, said))
         finished = sorted(finished, key=lambda one: -one[0])[: settings.beam]
         alive = [one for one in candidates if one[2] != settings.eos_id][: settings.beam]
         living = [(total, [*said, token], coverage) for total, said, token, coverage in alive]
+        if not living:
+            break
         if len(finished) == settings.beam and (
             settings.early_stopping or finished[-1][0] >= worth(settings, living[0][0], settings.max_length, [])
         ):
@@ -134,6 +142,16 @@ def beams(speaker, source, settings):
     )
     every = finished + scored[: settings.beam - len(finished)]
     return sorted(every, key=lambda one: -one[0])[: settings.nbest]
+
+
+def longer(speaker, source, settings, living, scores):
+    """Return every hypothesis with every token after it that can be."""
+    for total, said, coverage in living:
+        logits, weights = speaker.logits(source, [settings.bos_id, *said])
+        chances = log_softmax(logits)
+        for token, value in enumerate(chances if scores is None else scores(chances, said)):
+            if token not in settings.banned and value > -1e8:
+                yield total + value, said, token, coverage + weights
 
 
 def everything(speaker, source, settings):

@@ -1,5 +1,6 @@
 """An explanation checks its numbers and saves itself in four ways."""
 
+import base64
 import html.parser
 import json
 import re
@@ -178,6 +179,13 @@ def test_no_text_of_the_user_becomes_html():
     assert not set("<>") & set(stored)
     assert json.loads(stored)["words"][0] == "</script><script>alert(1)</script>"
     assert not set("\x1b\u202e\ud800") & set(page(explain(NASTY)))
+
+
+def test_a_notebook_shows_the_picture_and_no_text_of_the_user_as_html():
+    shown = explain("<script>", label='"><script>')._repr_html_()
+    assert shown.startswith('<img alt="Why ') and "<script>" not in shown
+    png = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', shown)[1])
+    assert png.startswith(b"\x89PNG")
 
 
 def test_the_page_stands_alone():

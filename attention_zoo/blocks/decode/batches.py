@@ -1,6 +1,6 @@
 """Many sources at once: batches of like length and of few shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,12 @@ MULTIPLE = 8
 
 
 def decode(
-    generator: Any, rows: Sequence[Sequence[int]], *, batch_size: int = 32, numbers: Sequence[int] | None = None
+    generator: Any,
+    rows: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    numbers: Sequence[int] | None = None,
+    arrays: Callable[[list[Any]], dict[str, np.ndarray]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Run a generator over sources of any lengths.
 
@@ -22,9 +27,10 @@ def decode(
 
     Args:
         generator: a `Generator`.
-        rows: ids of each source, without padding; may be empty.
+        rows: ids of each source, without padding; may be empty. Or what `arrays` reads, of which `len` tells the size.
         batch_size: sources run at once, at least 1.
         numbers: number of each source, from which its noise is drawn when sampling; None counts from 0.
+        arrays: makes the generator's inputs of some rows; None pads their ids.
 
     Returns:
         what the generator gives, in the order of `rows`: "token_ids" [sources, nbest, max_length], "scores", "sums",
@@ -33,21 +39,47 @@ def decode(
     Raises:
         ZooValueError: if `batch_size` is below 1.
     """
-    whole_number("batch_size", batch_size)
     settings = generator.decoding
     numbers = np.arange(len(rows)) if numbers is None else np.asarray(numbers)
-    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
     result = _room(settings, len(rows))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        inputs = {"source_ids": _padded([rows[number] for number in chosen], settings.pad_id)}
-        if settings.sample:
-            inputs["noise"] = search.noise(settings, numbers[chosen])
-        size = min(1 << (len(chosen) - 1).bit_length(), batch_size)
-        filled = {name: np.concatenate([part, part[:1].repeat(size - len(chosen), 0)]) for name, part in inputs.items()}
+
+    def inputs(chosen: list[int]) -> dict[str, np.ndarray]:
+        drawn = {"noise": search.noise(settings, numbers[chosen])} if settings.sample else {}
+        few = [rows[number] for number in chosen]
+        return {**({"source_ids": _padded(few, settings.pad_id)} if arrays is None else arrays(few)), **drawn}
+
+    for chosen, filled in in_batches([len(row) for row in rows], inputs, batch_size):
         for name, values in generator.predict_on_batch(filled).items():
             result[name][chosen] = values[: len(chosen)]
     return result
+
+
+def in_batches(
+    sizes: Sequence[int], inputs: Callable[[list[int]], dict[str, np.ndarray]], batch_size: int
+) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+    """Yield batches of what is of like size; their number of rows is rounded up to a power of two.
+
+    Args:
+        sizes: of each.
+        inputs: makes the arrays [rows, ...] of some, by number.
+        batch_size: rows of a batch at most, at least 1.
+
+    Yields:
+        the numbers of the first rows, and the arrays; further rows repeat the first one.
+
+    Raises:
+        ZooValueError: if `batch_size` is below 1.
+    """
+    whole_number("batch_size", batch_size)
+    order = sorted(range(len(sizes)), key=lambda number: sizes[number])
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        size = min(1 << (len(chosen) - 1).bit_length(), batch_size)
+        made = inputs(chosen)
+        yield (
+            chosen,
+            {name: np.concatenate([part, part[:1].repeat(size - len(chosen), 0)]) for name, part in made.items()},
+        )
 
 
 def _padded(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:

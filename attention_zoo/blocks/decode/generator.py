@@ -9,7 +9,7 @@ from keras import ops
 from attention_zoo import search
 from attention_zoo.blocks.decode.caches import grown, stages
 from attention_zoo.errors import ZooTypeError, ZooValueError
-from attention_zoo.search import Decoding
+from attention_zoo.search import Decoding, ctc_prefix
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -21,7 +21,9 @@ class Generator(keras.Model):
     is done, so `predict_on_batch` compiles it whole where the backend compiles, and a saved graph holds it.
 
     Args:
-        encoder: a layer or model from ids int32 [batch, source] to memory [batch, source, width].
+        encoder: a layer or model from ids int32 [batch, source] to memory [batch, source, width]; or a model from a
+            dict of inputs to {"memory": [batch, source, width], "memory_mask": bool [batch, source], False at padding;
+            "ctc": float32 [batch, source, vocabulary], logits of CTC, at padding certain of blank, where they count}.
         decoder: a layer with `prepare`, `start`, `step` and `growing`:
 
             prepare(memory, memory_mask) -> dict of tensors [batch, ...], made once for a source;
@@ -34,16 +36,17 @@ class Generator(keras.Model):
         decoding: settings of the search, or a dict of them; None takes the usual ones.
 
     Call:
-        inputs: {"source_ids": int32 [batch, source], padded}, and with `decoding.sample` also "noise": float32
-            [batch, max_length], at least 0 and under 1, as `search.noise` draws it.
+        inputs: {"source_ids": int32 [batch, source], padded}, or what the encoder reads, by name; and with
+            `decoding.sample` also "noise": float32 [batch, max_length], at least 0 and under 1, as `search.noise` draws
+            it.
 
     Returns:
         best first: {"token_ids": int32 [batch, nbest, max_length] without [BOS] and [EOS], padded, "scores": float32
         [batch, nbest], "sums": float32 [batch, nbest] of log-probabilities, "lengths": int32 [batch, nbest]}.
 
     Raises:
-        ZooValueError: if a setting is unknown or out of range, encoder or decoder has no weights yet, or coverage
-            counts and the decoder gives no attention weights.
+        ZooValueError: if a setting is unknown or out of range, encoder or decoder has no weights yet, coverage counts
+            and the decoder gives no attention weights, or CTC counts and the encoder gives none.
         ZooTypeError: if the decoder lacks one of its methods.
 
     Cost: a step of the decoder for each token of the longest hypothesis, and one copy of its state where beam > 1.
@@ -90,13 +93,16 @@ class Generator(keras.Model):
         return [part.name for part in (self.encoder, self.decoder) if not getattr(part, "built", True)]
 
     def call(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        settings, source = self.decoding, inputs["source_ids"]
-        mask = ops.not_equal(source, settings.pad_id)
-        prepared = self.decoder.prepare(self.read(source), mask)
+        settings = self.decoding
+        memory, mask, ctc = self._encoded({name: value for name, value in inputs.items() if name != "noise"})
+        prepared = self.decoder.prepare(memory, mask)
         found, token_ids = search.begin(ops, settings, mask)
         lengths = stages(settings.max_length)
         carried = self.decoder.start(prepared, ops.shape(token_ids)[0], lengths[0])
-        step = self._stepping(prepared, inputs.get("noise"))
+        if settings.ctc_weight:
+            ctc = ctc_prefix.prepare(ops, ops.log_softmax(ops.cast(ctc, "float32"), axis=-1))
+            carried = {**carried, **ctc_prefix.start(ops, ctc, ops.shape(token_ids)[0])}
+        step = self._stepping(prepared, ctc, inputs.get("noise"))
         for number, length in enumerate(lengths):
             if number:
                 carried = grown(carried, self.decoder.growing, lengths[number - 1], length)
@@ -105,25 +111,49 @@ class Generator(keras.Model):
         return search.result(ops, settings, found)
 
     def read(self, source: Any) -> Any:
-        """Return the memory [batch, source, width] of ids [batch, source]."""
+        """Return what the encoder makes of ids [batch, source]: their memory [batch, source, width]."""
         wanted = getattr(self.encoder, "input", None) if isinstance(self.encoder, keras.Model) else None
         return self.encoder({"source_ids": source} if isinstance(wanted, Mapping) else source)
 
-    def _stepping(self, prepared: dict, noise: Any) -> Any:
-        """Return the step of the search: the decoder's, and the choice among its logits."""
+    def _encoded(self, inputs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        """Return memory, its mask, and logits of CTC or None."""
+        if list(inputs) == ["source_ids"]:
+            told = self.read(inputs["source_ids"])
+        else:
+            told = self.encoder(inputs)
+        if not isinstance(told, Mapping):
+            told = {"memory": told}
+        if "memory_mask" not in told and "source_ids" not in inputs:
+            raise ZooValueError(
+                f"the encoder must give 'memory_mask' where no 'source_ids' are read, got {sorted(told)}"
+            )
+        if "memory_mask" not in told:
+            told = {**told, "memory_mask": ops.not_equal(inputs["source_ids"], self.decoding.pad_id)}
+        if self.decoding.ctc_weight and "ctc" not in told:
+            raise ZooValueError(
+                f"ctc_weight {self.decoding.ctc_weight} wants an encoder that gives 'ctc', got {sorted(told)}"
+            )
+        return told["memory"], told["memory_mask"], told.get("ctc")
+
+    def _stepping(self, prepared: dict, ctc: Any, noise: Any) -> Any:
+        """Return the step of the search: the decoder's, with that of CTC, and the choice among their scores."""
         settings = self.decoding
 
         def step(token_ids: Any, carried: dict, index: Any) -> tuple:
-            need = settings.coverage_penalty > 0
+            need, beside = settings.coverage_penalty > 0, None
+            carried, own = ctc_prefix.split(carried)
             logits, carried, weights = self.decoder.step(token_ids, carried, prepared, index, need_weights=need)
+            if settings.ctc_weight:
+                own = ctc_prefix.read(ops, settings, ctc, own, token_ids)
+                beside = ctc_prefix.score(ops, settings, ctc, own)
             drawn = ops.take(noise, index, axis=1) if settings.sample else None
-            return *search.choose(ops, settings, logits, drawn), carried, weights
+            return *search.choose(ops, settings, logits, drawn, beside), {**carried, **own}, weights
 
         return step
 
     def compute_output_spec(self, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return names, shapes and dtypes of what `call` gives, without running it."""
-        shape = (inputs["source_ids"].shape[0], self.decoding.nbest)
+        shape = (next(iter(inputs.values())).shape[0], self.decoding.nbest)
         return {
             "token_ids": keras.KerasTensor((*shape, self.decoding.max_length), dtype="int32"),
             "scores": keras.KerasTensor(shape, dtype="float32"),

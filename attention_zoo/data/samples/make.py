@@ -3,7 +3,7 @@
     python attention_zoo/data/samples/make.py
 
 Takes the whole sets from where `attention_zoo.data` finds them (downloads them if need be), and writes
-`clinc150/`, `goemotions/` and `fashion_mnist/` beside this file.
+`clinc150/`, `goemotions/`, `fashion_mnist/`, `an4/` and `fsdd/` beside this file.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from attention_zoo import data
-from attention_zoo.data import clinc150, fashion_mnist, goemotions, idx, packed
+from attention_zoo.data import an4, clinc150, fashion_mnist, fsdd, goemotions, idx, packed, store, zips
 
 SEED = 0
 HERE = Path(__file__).parent
@@ -23,6 +23,9 @@ INTENT_ROWS = {"train": 60, "val": 15, "test": 20}
 OUTSIDE_ROWS = {"oos_train": 60, "oos_val": 60, "oos_test": 100}
 EMOTION_ROWS = {"train": (1200, 12), "val": (200, 3), "test": (200, 3)}
 CLOTHES_ROWS = {"train": 60, "val": 20, "test": 20}
+UTTERANCE_ROWS = {"train": 15, "val": 5, "test": 5}
+LONGEST_UTTERANCE = {"train": 3.0, "val": 3.0, "test": 2.0}  # seconds: the test split is lossless, and larger
+DIGIT_ROWS = {"train": 2, "val": 1, "test": 1}  # of each digit
 
 
 def clinc() -> dict[str, list[tuple[str, ...]]]:
@@ -63,9 +66,40 @@ def clothes() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return drawn_of
 
 
-def drawn(rows: list, count: int) -> list:
-    """Draw `count` rows, in their own order."""
-    return [rows[row] for row in sorted(np.random.default_rng(SEED).permutation(len(rows))[:count])]
+def utterances() -> dict[str, tuple[list[tuple[str, ...]], list[tuple[str, bytes]]]]:
+    """Draw short utterances of AN4, by official split: rows of the table, and files of the zip."""
+    folder, rows = store.find(an4.SET), {}
+    for split in ("train", "test"):
+        columns = packed.read(folder / f"an4_{split}.tsv.gz")
+        every = list(zip(*(columns[name] for name in an4.COLUMNS)))
+        chosen = []
+        for part in ("train", "val") if split == "train" else ("test",):
+            of_part = [row for row in every if (row[1] in an4.HELD) == (part == "val")]
+            short = [row for row in of_part if int(row[2]) <= 16_000 * LONGEST_UTTERANCE[part]]
+            chosen += drawn(short, UTTERANCE_ROWS[part])
+        files = zips.read_zip(folder / f"an4_{split}.zip")
+        wanted = {row[0] for row in chosen}
+        rows[split] = chosen, [(name, content) for name, content in files.items() if name.rpartition(".")[0] in wanted]
+    return rows
+
+
+def digits() -> dict[str, list[tuple[str, bytes]]]:
+    """Draw as many recordings of each digit of FSDD, by file of the set: names and contents."""
+    folder = store.find(fsdd.SET)
+    rows = {}
+    for file in fsdd.SET.form.files:
+        every = list(zips.read_zip(folder / file).items())
+        rows[file] = []
+        for split, count in DIGIT_ROWS.items():
+            for digit in "0123456789":
+                found = [pair for pair in every if pair[0][0] == digit and fsdd.split_of(pair[0]) == split]
+                rows[file] += drawn(found, count, int(digit))
+    return rows
+
+
+def drawn(rows: list, count: int, place: int = 0) -> list:
+    """Draw `count` rows, in their own order; another `place` draws others of as many rows."""
+    return [rows[row] for row in sorted(np.random.default_rng(SEED + place).permutation(len(rows))[:count])]
 
 
 def covering(labels: list[list[str]], count: int, least: int) -> list[int]:
@@ -94,6 +128,15 @@ def main() -> None:
     for split, pair in clothes().items():
         for name, array in zip(idx.names_of(stems[split]), pair):
             idx.write_idx(folder / name, array)
+    folder = HERE / an4.SET.name
+    folder.mkdir(exist_ok=True)
+    for split, (rows, files) in utterances().items():
+        packed.write(folder / f"an4_{split}.tsv.gz", an4.COLUMNS, rows)
+        zips.write_zip(folder / f"an4_{split}.zip", files)
+    folder = HERE / fsdd.SET.name
+    folder.mkdir(exist_ok=True)
+    for file, files in digits().items():
+        zips.write_zip(folder / file, files)
 
 
 if __name__ == "__main__":

@@ -96,19 +96,29 @@ class StepwiseAlignment(keras.layers.Layer):
         """Look once.
 
         Args:
-            query: [batch, width].
+            query: [batch, width]; or [batch x n, width], n queries of each memory next to each other, as the
+                hypotheses of a beam search are.
             memory: what `prepare` returned; or [batch, key, width], which is then prepared anew.
-            state: what `initial_state` or the step before returned.
+            state: what `initial_state` or the step before returned, as many rows as there are queries.
             memory_mask: bool [batch, key]; only with a memory that is not prepared.
             training: True while fitting.
 
         Returns:
-            the context [batch, memory width], the weights [batch, key] and the next state.
+            the context [queries, memory width], the weights [queries, key] and the next state.
         """
         prepared = memory if isinstance(memory, Prepared) else self.prepare(memory, memory_mask)
-        weights, state = self.weigh_one(ops.cast(query, self.compute_dtype), prepared, tuple(state), training)
+        query, state = ops.cast(query, self.compute_dtype), tuple(state)
+        if self.state_count:
+            prepared = Prepared(*(repeat_rows(tensor, ops.shape(query)[0]) for tensor in prepared))
+            weights, state = self.weigh_one(query, prepared, state, training)
+            weights = ops.expand_dims(weights, 1)
+        else:
+            # The memory is read where it lies: no copy for each query.
+            queries = ops.reshape(query, (ops.shape(prepared.memory)[0], -1, query.shape[-1]))
+            weights, state = self.weigh(queries, prepared, state, None, training)
         weights = ops.cast(weights, self.compute_dtype)
-        return ops.squeeze(_mix(ops.expand_dims(weights, 1), prepared.memory), 1), weights, state
+        contexts = ops.reshape(_mix(weights, prepared.memory), (-1, prepared.memory.shape[-1]))
+        return contexts, ops.reshape(weights, (-1, ops.shape(weights)[-1])), state
 
     def weigh_one(self, query: Any, prepared: Prepared, state: tuple, training: bool | None) -> tuple[Any, tuple]:
         """Weigh for one query [batch, width]; return float32 [batch, key] and the next state."""
@@ -159,6 +169,14 @@ def with_map(outputs: Any, query: Any, memory: Any) -> tuple[Any, Any]:
     """Describe a symbolic call that returns its map [batch, 1, query, key] beside its outputs."""
     shape = (query.shape[0], 1, query.shape[1], memory.shape[1])
     return outputs, keras.KerasTensor(shape, dtype=outputs.dtype)
+
+
+def repeat_rows(tensor: Any, rows: Any) -> Any:
+    """Repeat [batch, ...] to [rows, ...], the same ones next to each other."""
+    times = rows // ops.shape(tensor)[0]
+    if isinstance(times, int) and times == 1:
+        return tensor
+    return ops.take(tensor, ops.arange(rows) // times, axis=0)
 
 
 def _mix(weights: Any, memory: Any) -> Any:

@@ -1,5 +1,6 @@
 """Recurrent decoders that read a memory: a cell for `keras.layers.RNN`, and the layer that runs it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ from attention_zoo.core import Site, site_path, tap
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment, with_map
 from attention_zoo.layers.alignment.content import Alignment
+from attention_zoo.layers.alignment.reseeding import reseed_steps
 from attention_zoo.layers.alignment.stepping import run_steps
+from attention_zoo.layers.incremental import cast_weights
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -108,8 +111,13 @@ class AlignmentCell(keras.layers.Layer):
 
     def initial_state(self, memory: Any, memory_mask: Any = None) -> list:
         """Return the state before the first step, the memory with it; the cell must be built."""
-        prepared = self.alignment.prepare(memory, memory_mask)
+        prepared = self.prepare(memory, memory_mask)
         return [*self.first_state(prepared), *prepared]
+
+    @cast_weights
+    def prepare(self, memory: Any, memory_mask: Any = None) -> Prepared:
+        """Do once for a memory what every step needs: see the alignment's `prepare`."""
+        return self.alignment.prepare(memory, memory_mask)
 
     def first_state(self, prepared: Prepared) -> list:
         """Return the state before the first step, without the memory."""
@@ -118,12 +126,13 @@ class AlignmentCell(keras.layers.Layer):
         fed = [ops.zeros((batch, self.output_size), dtype=self.compute_dtype)] if self.input_feeding else []
         return [*fed, *states, *self.alignment.initial_state(prepared)]
 
+    @cast_weights
     def step(self, inputs: Any, prepared: Prepared, state: Any, training: bool | None = None) -> tuple[Any, Any, list]:
         """Take one step.
 
         Args:
             inputs: [batch, width].
-            prepared: the memory, from the alignment's `prepare`.
+            prepared: the memory, from the alignment's `prepare`; it may have fewer rows, as in the alignment's `step`.
             state: from `first_state` or the step before.
             training: True while fitting.
 
@@ -150,6 +159,49 @@ class AlignmentCell(keras.layers.Layer):
         vector, _, after = self.step(inputs, prepared, list(states[:count]), training)
         after = [ops.cast(new, old.dtype) for new, old in zip(after, states)]
         return vector, [*after, *prepared]
+
+
+def run_cell(
+    cell: AlignmentCell,
+    inputs: Any,
+    prepared: Prepared,
+    state: Any,
+    mask: Any = None,
+    training: bool | None = None,
+    change: Callable | None = None,
+) -> tuple[Any, Any]:
+    """Take all steps by one loop, and add what loss the alignment has.
+
+    Args:
+        cell: built.
+        inputs: [batch, time, width].
+        prepared: the memory, from the alignment's `prepare`.
+        state: before the first step, as `first_state` returns it.
+        mask: bool [batch, time]; a padded step gives zeros and leaves the state as it is.
+        training: True while fitting.
+        change: takes and returns the function that takes a step, the inputs and the state, as `run_steps` wants
+            them, for a loop that does more.
+
+    Returns:
+        a, [batch, time, units], and the weights [batch, 1, time, key]; they have not been through the tap.
+    """
+
+    def advance(inputs: Any, state: tuple) -> tuple[Any, tuple]:
+        vector, weights, state = cell.step(inputs, prepared, list(state), training)
+        return ops.concatenate([vector, weights], axis=-1), tuple(state)
+
+    state = tuple(state)
+    if change is not None:
+        advance, inputs, state = change(advance, inputs, state)
+    finish = None
+    if training:
+        advance, inputs, finish = reseed_steps(advance, inputs, cell.alignment)
+    outputs, _ = run_steps(advance, inputs, state, mask)
+    if finish is not None:
+        finish()
+    vectors, weights = outputs[:, :, : cell.output_size], outputs[:, :, cell.output_size :]
+    cell.alignment.judge(weights, mask)
+    return ops.cast(vectors, cell.compute_dtype), ops.cast(ops.expand_dims(weights, 1), cell.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -218,17 +270,10 @@ class InputFeeding(keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
     ) -> Any:
-        prepared = self.decoder.alignment.prepare(memory, memory_mask)
-
-        def advance(inputs: Any, state: tuple) -> tuple[Any, tuple]:
-            vector, weights, state = self.decoder.step(inputs, prepared, list(state), training)
-            return ops.concatenate([vector, weights], axis=-1), tuple(state)
-
-        outputs, _ = run_steps(advance, query, tuple(self.decoder.first_state(prepared)), query_mask)
-        outputs = ops.cast(outputs, self.compute_dtype)
-        weights = ops.expand_dims(outputs[:, :, self.units :], 1)
+        prepared = self.decoder.prepare(memory, memory_mask)
+        first = self.decoder.first_state(prepared)
+        outputs, weights = run_cell(self.decoder, query, prepared, first, query_mask, training)
         weights = tap(Site(site_path(self), "mix", ("batch", "head", "query", "key")), weights)
-        outputs = outputs[:, :, : self.units]
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_output_shape(self, query_shape: Any, memory_shape: Any) -> tuple:

@@ -7,6 +7,7 @@ from keras import ops
 
 from attention_zoo.core import Masks, Position, attend, cache, site_path
 from attention_zoo.core.chunked import Chunked
+from attention_zoo.core.positions_rotary import Rotary2D
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.multi_head import MultiHeadAttention
 
@@ -28,7 +29,7 @@ class StreamingAttention(MultiHeadAttention):
         left: whole chunks before its own that a frame sees.
         right: frames beyond the end of its chunk that it sees (look-ahead).
         position: one that depends on distance alone ("none", "rotary", "alibi", "t5_bias", "transformer_xl", ...); not
-            one that counts from the start of the stream ("sinusoidal", "learned", "fourier").
+            one that counts from the start of the stream ("sinusoidal", "learned", "fourier", "rotary_2d").
         **kwargs: as for `MultiHeadAttention`, but for `pattern`, `sliding_window` and `attention_axes`.
 
     Call:
@@ -59,7 +60,8 @@ class StreamingAttention(MultiHeadAttention):
     ):
         pattern = Chunked(chunk, left, right)
         super().__init__(num_heads, key_dim, value_dim, position=position, pattern=pattern, **kwargs)
-        if type(self.position).embed is not Position.embed or self.position.by_place:
+        in_grid = self.position.by_place or isinstance(self.position, Rotary2D)
+        if type(self.position).embed is not Position.embed or in_grid:
             raise ZooValueError(f"position of a stream must not count from its start, got {self.position.zoo_name!r}")
         self.chunk, self.left, self.right = chunk, left, right
 

@@ -22,6 +22,7 @@ class Raw:
         table: reads the data set that lies at a path of the user's.
         given: tells inputs of a user from arrays that the model itself reads.
         table_words: what `table` reads, for sentences.
+        whole: True where an input is not in one column but in several, of which `items` takes what it needs.
     """
 
     noun: str
@@ -29,6 +30,7 @@ class Raw:
     table: Callable[[Any], zoo_data.Dataset]
     given: Callable[[Any], bool]
     table_words: str = "the path of a table"
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,7 @@ def read_examples(data: Any, raw: Raw, split: str = "train") -> Examples | None:
     if isinstance(data, str | os.PathLike):
         data = raw.table(data)
     if isinstance(data, zoo_data.Dataset):
-        if split not in data.splits and len(data.splits) == 1:
-            split = next(iter(data.splits))
-        rows = data[split]
+        rows = data.part(split)
         return _examples(raw, _column(rows, raw, data.name), rows["label"], data.labels, data)
     if isinstance(data, zoo_data.Split):
         return _examples(raw, _column(data, raw, "the split"), data["label"])
@@ -85,12 +85,9 @@ def read_examples(data: Any, raw: Raw, split: str = "train") -> Examples | None:
     )
 
 
-def has_split(data: Any, split: str) -> bool:
-    """Tell whether `data` is a Dataset with this split."""
-    return isinstance(data, zoo_data.Dataset) and split in data.splits
-
-
-def _column(rows: zoo_data.Split, raw: Raw, name: str) -> Sequence:
+def _column(rows: zoo_data.Split, raw: Raw, name: str) -> Any:
+    if raw.whole:
+        return rows
     if raw.noun not in rows.columns:
         raise ZooValueError(f"{name} must have a column {raw.noun!r}, got only {', '.join(map(repr, rows.columns))}")
     return rows[raw.noun]
@@ -112,21 +109,38 @@ def _is_pair_of_arrays(data: Any) -> bool:
 
 def _examples(raw: Raw, inputs: Any, labels: Any, names: Sequence[str] = (), source: Any = None) -> Examples:
     inputs = raw.items(inputs)
+    labels, several = as_labels(labels, len(inputs), raw.noun)
+    found = {name for label in labels for name in (label if several else (label,))}
+    return Examples(inputs, labels, tuple(names) or tuple(sorted(found)), several, source)
+
+
+def as_labels(labels: Any, count: int, noun: str) -> tuple[list[Any], bool]:
+    """Check labels, and bring numbers to names.
+
+    Args:
+        labels: one for each input, or a list of them for each.
+        count: how many inputs there are.
+        noun: what an input is called.
+
+    Returns:
+        A name for each input, or a tuple of names; and whether it is tuples.
+
+    Raises:
+        ZooTypeError: if it is no list, or something in it is no label.
+        ZooValueError: if there is not one entry for each input.
+    """
     if isinstance(labels, str) or not isinstance(labels, Iterable):
-        raise ZooTypeError(f"labels must be a list with one entry for each {raw.noun}, got {labels!r:.60}")
+        raise ZooTypeError(f"labels must be a list with one entry for each {noun}, got {labels!r:.60}")
     labels = list(labels)
-    if len(labels) != len(inputs):
-        raise ZooValueError(
-            f"labels must be one entry for each {raw.noun}, got {len(labels)} for {len(inputs)} {raw.noun}s"
-        )
+    if len(labels) != count:
+        raise ZooValueError(f"labels must be one entry for each {noun}, got {len(labels)} for {count} {noun}s")
     several = [isinstance(label, list | tuple | set | frozenset) for label in labels]
     if any(several) and not all(several):
         row = several.index(not several[0])
         raise ZooTypeError(f"labels must all be names or all be lists of names, got {labels[row]!r} in row {row}")
-    read = _many if several[0] else _one
-    labels = [read(label, row) for row, label in enumerate(labels)]
-    found = {name for label in labels for name in (label if several[0] else (label,))}
-    return Examples(inputs, labels, tuple(names) or tuple(sorted(found)), several[0], source)
+    is_many = bool(several) and several[0]
+    read = _many if is_many else _one
+    return [read(label, row) for row, label in enumerate(labels)], is_many
 
 
 def _one(label: Any, row: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from attention_zoo.answers import Answer, decide
 from attention_zoo.checks import whole_number
+from attention_zoo.data import has_split
 from attention_zoo.errors import unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging
@@ -44,6 +45,11 @@ class Classifier(Task):
     def temperature(self) -> float:
         """What logits are divided by before they become probabilities."""
         return self.config.temperature
+
+    @property
+    def answering(self) -> keras.Model:
+        """The model from arrays to the logits of the labels alone."""
+        return self.model
 
     @property
     def returns(self) -> str:
@@ -132,7 +138,7 @@ class Classifier(Task):
         chosen = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, **options}
         learning, passed = Learning.split(chosen)
         train = self._read(data, "train")
-        if validation is None and reading.has_split(data, "val"):
+        if validation is None and has_split(data, "val"):
             validation = data
         held = None if validation in (None, False) else self._read(validation, "val")
         if train is not None:
@@ -142,11 +148,15 @@ class Classifier(Task):
         if held is not None:
             validation = self._batches(held, learning, shuffle=False)
         validation = None if validation is False else validation
-        history = teach(self.model, train_batches, validation, self.config, lesson)
+        history = self._teach(train_batches, validation, lesson)
         if validation is not None and learning.calibrate:
-            self.config = judging.calibrated(self.config, *judging.judge_batches(self.model, validation))
+            self.config = judging.calibrated(self.config, *judging.judge_batches(self.answering, validation))
         self.card = card_after(self.card, self.config, train.source if train else None, learning.seed)
         return history
+
+    def _teach(self, train: Any, validation: Any, lesson: Lesson) -> dict[str, list[float]]:
+        """Train the model on batches, or on what Keras reads, and return its history."""
+        return teach(self.model, train, validation, self.config, lesson)
 
     def _read(self, data: Any, split: str) -> Examples | None:
         return reading.read_examples(data, self.raw, split)
@@ -218,7 +228,7 @@ class Classifier(Task):
         part = self._read(data, split)
         if part is not None:
             data = self._batches(part, Learning(batch_size=batch_size), shuffle=False)
-        return judging.measures(*judging.judge_batches(self.model, data), self.config)
+        return judging.measures(*judging.judge_batches(self.answering, data), self.config)
 
     def logits(self, inputs: Any, batch_size: int = BATCH) -> np.ndarray:
         """Return the logits of inputs, float32 [inputs, labels].
@@ -230,7 +240,7 @@ class Classifier(Task):
         Raises:
             ZooTypeError, ZooValueError: as `predict`.
         """
-        model = self.model
+        model = self.answering
         learning = Learning(batch_size=whole_number("batch_size", batch_size, unit=f"{self.raw.noun}s run at once"))
         return judging.logits_of(model, self.batches(self.raw.items(inputs), None, learning, shuffle=False))
 

@@ -70,10 +70,20 @@ def teach(
         ZooValueError: if an option does not fit the data.
     """
     measure = MacroF1() if config.multi_label else Accuracy()
-    return teaching.teach(model, train, validation, _loss(lesson.learning, config, train), [measure], lesson)
+    return teaching.teach(model, train, validation, loss_of(lesson.learning, config, train), [measure], lesson)
 
 
-def _loss(learning: Learning, config: ClassifierConfig, train: Any) -> Any:
+def loss_of(learning: Learning, config: ClassifierConfig, train: Any) -> Any:
+    """Make the loss on the logits of the labels.
+
+    Args:
+        learning: says how it is smoothed, balanced and focused, or which it is.
+        config: of the model.
+        train: batches, or what Keras reads.
+
+    Raises:
+        ZooValueError: if labels are to be balanced and nobody says which there are.
+    """
     if learning.loss is not None:
         return keras.losses.get(learning.loss)
     wanted = train.targets if isinstance(train, OrderedBatches) else None

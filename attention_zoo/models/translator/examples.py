@@ -41,9 +41,7 @@ def read_pairs(data: Any, config: TranslatorConfig, split: str = "train") -> Pai
     if isinstance(data, str | os.PathLike):
         data = zoo_data.read_parallel(data)
     if isinstance(data, zoo_data.Dataset):
-        if split not in data.splits and len(data.splits) == 1:
-            split = next(iter(data.splits))
-        return _of_split(data[split], config, data)
+        return _of_split(data.part(split), config, data)
     if isinstance(data, zoo_data.Split):
         return _of_split(data, config, None)
     if isinstance(data, tuple | list) and len(data) == 2 and not any(isinstance(part, str) for part in data):
@@ -52,11 +50,6 @@ def read_pairs(data: Any, config: TranslatorConfig, split: str = "train") -> Pai
         "data must be a Dataset, (sources, targets), or the path of a table with two columns, got "
         f"{type(data).__name__} {data!r:.60}"
     )
-
-
-def has_split(data: Any, split: str) -> bool:
-    """Tell whether `data` is a Dataset with this split."""
-    return isinstance(data, zoo_data.Dataset) and split in data.splits
 
 
 def _of_split(rows: zoo_data.Split, config: TranslatorConfig, origin: Any) -> Pairs:

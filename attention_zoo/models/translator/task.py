@@ -8,6 +8,7 @@ import numpy as np
 
 from attention_zoo.blocks.decode import Generator, decode
 from attention_zoo.checks import whole_number
+from attention_zoo.data import has_split
 from attention_zoo.errors import ZooTypeError, ZooValueError
 from attention_zoo.models.learning import Learning
 from attention_zoo.models.task import Task
@@ -39,7 +40,7 @@ class Translator(Task):
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
-        self._generators: dict[Decoding, Generator] = {}
+        self._generators: dict[tuple[Decoding, Any], Generator] = {}
 
     @classmethod
     def build(cls, config: TranslatorConfig) -> keras.Model:
@@ -144,7 +145,7 @@ class Translator(Task):
             if getattr(learning, name):
                 raise ZooValueError(f"{name} must be left out for a translator, got {getattr(learning, name)!r}")
         train = reading.read_pairs(data, self.config, "train")
-        if validation is None and reading.has_split(data, "val"):
+        if validation is None and has_split(data, "val"):
             validation = data
         held = None if validation in (None, False) else reading.read_pairs(validation, self.config, "val")
         if self._model is None:
@@ -207,6 +208,7 @@ class Translator(Task):
         nbest: int = 1,
         *,
         batch_size: int = BATCH,
+        sampler: Any = None,
         **options: Any,
     ) -> list[Translation]:
         """Translate texts.
@@ -220,6 +222,8 @@ class Translator(Task):
             max_length: pieces of a translation at most; None is the config's.
             nbest: translations of each text, at most `beam`.
             batch_size: texts run at once, at least 1.
+            sampler: a sampler of keras-hub, or its name, that chooses the pieces in place of this search; of the
+                settings it takes length_penalty and max_length.
             **options: further fields of `search.Decoding`: coverage_penalty, early_stopping, sample, temperature,
                 top_k, top_p, seed.
 
@@ -228,9 +232,15 @@ class Translator(Task):
 
         Raises:
             ZooValueError: if there is no text, one is no UTF-8, or a number cannot work.
-            ZooTypeError: if something is no text.
+            ZooTypeError: if something is no text, or `sampler` no sampler.
+            ZooImportError: if there is a sampler and keras-hub (extra `hub`) is missing.
         """
         asked = {"beam": beam, "length_penalty": length_penalty, "max_length": max_length, "nbest": nbest}
+        if sampler is not None:
+            refused = [name for name, value in {"beam": beam, **options}.items() if value is not None]
+            if refused or nbest != 1:
+                raise ZooValueError(f"{(refused or ['nbest'])[0]} must be left out beside a sampler, which has its own")
+            asked["beam"] = 1
         settings = translation.decoding(self._usual(), {**asked, **options})
         texts = self.preprocessor.items(texts)
         parts, owners = translation.split(self.preprocessor, texts)
@@ -238,7 +248,7 @@ class Translator(Task):
         if not parts:
             return translation.join([], [], len(texts), settings.nbest)
         rows = self._source_rows(parts)
-        told = decode(self._generator(settings), rows, batch_size=batch_size)
+        told = decode(self._generator(settings, sampler), rows, batch_size=batch_size)
         write = self.preprocessor.decode
         found = [
             [(write(ids.tolist()), score) for ids, score in zip(told["token_ids"][row], told["scores"][row].tolist())]
@@ -258,19 +268,26 @@ class Translator(Task):
         """Return the settings of a search where nothing else is asked for."""
         return {name: getattr(self.config, name) for name in ("beam", "length_penalty", "max_length")}
 
-    def _generator(self, settings: Decoding) -> Generator:
+    def _generator(self, settings: Decoding, sampler: Any = None) -> Generator:
         """Return the model that runs a search, compiled once for each setting."""
-        if settings not in self._generators:
+        asked = settings, sampler
+        if asked not in self._generators:
             while len(self._generators) >= KEPT:
                 self._generators.pop(next(iter(self._generators)))
-            self._generators[settings] = self._made(settings)
-        return self._generators[settings]
+            self._generators[asked] = self._made(settings, sampler)
+        return self._generators[asked]
 
-    def _made(self, settings: Decoding) -> Generator:
+    def _made(self, settings: Decoding, sampler: Any = None) -> Generator:
         model = self.model
         source_ids = next(tensor for tensor in model.inputs if tensor.name == "source_ids")
         encoder = keras.Model(source_ids, model.get_layer(MEMORY).output, name="encoder")
-        return Generator(encoder, model.get_layer(DECODER), settings, name="generator")
+        decoder, options = model.get_layer(DECODER), {"decoding": settings, "name": "generator"}
+        if sampler is None:
+            return Generator(encoder, decoder, **options)
+        # Imported here: only with a sampler is keras-hub needed.
+        from attention_zoo.interop.samplers import SampledGenerator
+
+        return SampledGenerator(encoder, decoder, sampler, **options)
 
     def explain(self, text: str, translation: str | None = None, **search: Any) -> Any:
         """Say where the translator looked while it wrote each word.

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from attention_zoo.blocks.reseeding import reseed_steps
+from attention_zoo.layers.alignment.reseeding import reseed_steps
 from attention_zoo.layers.alignment.stepping import run_steps
 
 
