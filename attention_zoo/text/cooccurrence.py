@@ -6,6 +6,8 @@ import numpy as np
 
 from attention_zoo.errors import ZooValueError
 
+DENSE = 512  # used tokens up to which the whole decomposition is computed
+
 
 def cooccurrence_vectors(
     rows: Sequence[np.ndarray], vocabulary_size: int, width: int, reach: int = 4, power: float = 0.75
@@ -76,13 +78,19 @@ def _leading(matrix, width: int) -> np.ndarray:
     """Return U sqrt(S) of the largest singular values, float64 [rows, width], always with the same signs."""
     from scipy.sparse.linalg import svds
 
-    count = min(width, matrix.shape[0] - 1)
-    start = np.random.default_rng(0).normal(size=matrix.shape[0])
-    left, values, _ = svds(matrix, k=count, v0=start)
-    order = np.argsort(-values)
-    left = left[:, order]
-    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(count)])
-    vectors = np.zeros((matrix.shape[0], width))
-    vectors[:, :count] = left * np.sqrt(np.maximum(values[order], 0.0))
+    size, count = matrix.shape[0], min(width, matrix.shape[0] - 1)
+    used = np.flatnonzero(matrix.getnnz(axis=0) + matrix.getnnz(axis=1))
+    vectors, matrix = np.zeros((size, width)), matrix[used][:, used]
+    if not len(used):
+        return vectors
+    if len(used) <= max(DENSE, 2 * count):
+        # Where there are hardly more rows than values, the sparse method draws new starts by chance.
+        left, values, _ = np.linalg.svd(matrix.toarray())
+    else:
+        left, values, _ = svds(matrix, k=count, v0=np.random.default_rng(0).normal(size=len(used)))
+    order = np.argsort(-values, kind="stable")[:count]
+    left, values = left[:, order], values[order]
+    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
+    vectors[used, : left.shape[1]] = left * np.sqrt(np.maximum(values, 0.0))
     vectors[np.abs(vectors).max(axis=1) < 1e-9] = 0.0
     return vectors

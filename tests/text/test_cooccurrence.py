@@ -38,6 +38,22 @@ def test_the_same_rows_give_the_same_vectors_and_unseen_tokens_none():
     assert first[1:9].any(axis=1).all()
 
 
+def test_tokens_that_cannot_be_told_apart_get_the_same_vectors_each_time():
+    # Eight tokens of the same use have equal singular values, whose vectors any rotation may mix.
+    rows = [np.array([1, thing, 2]) for thing in range(3, 11) for _ in range(2)]
+    first, *others = (cooccurrence_vectors(rows, 200, 32) for _ in range(4))
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def test_many_tokens_get_the_vectors_of_the_largest_values():
+    random = np.random.default_rng(0)
+    rows = [random.integers(1, 700, size=12) for _ in range(800)]
+    first, second = cooccurrence_vectors(rows, 700, 8), cooccurrence_vectors(rows, 700, 8)
+    np.testing.assert_array_equal(first, second)
+    assert first[1:].any(axis=1).all()
+
+
 def test_rows_do_not_touch_each_other():
     apart = cooccurrence_vectors([np.array([1, 2])] * 5 + [np.array([3, 4])] * 5, 6, 4)
     assert abs(float(apart[1] @ apart[3])) < 1e-5
