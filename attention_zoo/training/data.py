@@ -43,7 +43,7 @@ class Batches(OrderedBatches):
         weights: one weight per row, or None.
         multiple: lengths are rounded up to this many tokens.
         longest: cap of that rounding (tokens), the longest the model takes; None for no cap.
-        pool: batches that are sorted by length together; 1 does not sort, more saves padding.
+        pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
         augment: `augment(rows, generator) -> rows`, called with the rows of one batch and a NumPy generator of its own
             for (seed, epoch, batch); it must not lengthen a row, nor change a row in place.
         padding: id that fills rows up.
@@ -67,20 +67,19 @@ class Batches(OrderedBatches):
         weights=None,
         multiple: int = 8,
         longest: int | None = None,
-        pool: int = 50,
+        pool: int | None = None,
         augment: Callable | None = None,
         padding: int = 0,
     ):
         super().__init__(len(rows), targets, weights, batch_size=batch_size, seed=seed, shuffle=shuffle)
-        for name, value in {"multiple": multiple, "pool": pool}.items():
-            if value < 1:
-                raise ZooValueError(f"{name} must be at least 1, got {value}")
+        if multiple < 1:
+            raise ZooValueError(f"multiple must be at least 1, got {multiple}")
         if augment is not None and not callable(augment):
             raise ZooTypeError(f"augment must be a function of (rows, generator), got {type(augment).__name__}")
         self.rows = [np.asarray(row) for row in rows]
         if len({row.ndim for row in self.rows}) != 1 or self.rows[0].ndim < 1:
             raise ZooValueError("rows must be arrays of one and the same rank, at least 1")
-        self.pool, self.padding, self.augment = pool, padding, augment
+        self.pool, self.padding, self.augment = self.pooled(pool), padding, augment
         self._plan_shapes(multiple, longest)
 
     def _plan_shapes(self, multiple: int, longest: int | None) -> None:

@@ -28,7 +28,7 @@ class PairBatches(SortedBatches):
         shuffle: False for validation.
         weights: one number for each pair, or None.
         multiple: widths are rounded up to this many tokens.
-        pool: batches that are sorted by length together; more saves padding.
+        pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
         augment: `augment(sources, targets, generator) -> (sources, targets)`, called with the rows of one batch and a
             NumPy generator of its own for (seed, epoch, batch); rows may become longer (where all pairs are one
             batch, up to its width: a row that outgrows it stays as it was).
@@ -53,7 +53,7 @@ class PairBatches(SortedBatches):
         shuffle: bool = True,
         weights=None,
         multiple: int = 8,
-        pool: int = 50,
+        pool: int | None = None,
         augment: Callable | None = None,
         padding: int = 0,
     ):

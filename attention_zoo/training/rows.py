@@ -39,7 +39,7 @@ class RowBatches(OrderedBatches):
         batch_size: rows of a batch.
         seed: of the order and of `augment`.
         shuffle: False for validation and prediction.
-        pool: batches that are sorted by length together; more saves padding.
+        pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
 
     Attributes:
         epoch: which order is given out; `fit` sets it, plain Keras counts it up.
@@ -63,10 +63,10 @@ class RowBatches(OrderedBatches):
         batch_size: int = 32,
         seed: int = 0,
         shuffle: bool = True,
-        pool: int = 50,
+        pool: int | None = None,
     ):
         super().__init__(len(rows), targets, None, batch_size=batch_size, seed=seed, shuffle=shuffle)
-        self.rows, self.arrays, self.main, self.pool = rows, arrays, main, whole_number("pool", pool)
+        self.rows, self.arrays, self.main, self.pool = rows, arrays, main, self.pooled(pool)
         self.others = {name: np.asarray(column) for name, column in (others or {}).items()}
         self.augment = dict(augment or {})
         for name, column in {**self.others, **({} if groups is None else {"groups": groups})}.items():

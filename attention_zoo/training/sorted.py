@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attention_zoo.checks import whole_number
 from attention_zoo.training.ordered import ORDER, OrderedBatches
 
 
@@ -31,7 +30,7 @@ class SortedBatches(OrderedBatches, abc.ABC):
         seed: of the order.
         shuffle: False for validation.
         multiples: widths of the two sides are rounded up to these.
-        pool: batches that are sorted by length together; more saves padding.
+        pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
 
     Raises:
         ZooValueError: if a number is out of its range.
@@ -47,10 +46,10 @@ class SortedBatches(OrderedBatches, abc.ABC):
         seed: int,
         shuffle: bool,
         multiples: Sequence[int],
-        pool: int,
+        pool: int | None,
     ):
         super().__init__(count, None, weights, batch_size=batch_size, seed=seed, shuffle=shuffle)
-        self.multiples, self.pool, self.limit = np.array(multiples), whole_number("pool", pool), limit
+        self.multiples, self.pool, self.limit = np.array(multiples), self.pooled(pool), limit
         self._bounds: np.ndarray | None = None
 
     @abc.abstractmethod

@@ -41,7 +41,7 @@ class SpeechBatches(SortedBatches):
         augment: `augment(features, frames, generator) -> features`, called with the padded features of one batch and a
             NumPy generator of its own for (seed, epoch, batch), as `SpecAugment` is; it must keep the shape.
         multiples: frames and ids are rounded up to these.
-        pool: batches that are sorted by length together; more saves padding.
+        pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
 
     Attributes:
         epoch: which order is given out; `fit` sets it, plain Keras counts it up.
@@ -65,7 +65,7 @@ class SpeechBatches(SortedBatches):
         weights=None,
         augment: Callable | None = None,
         multiples: tuple[int, int] = (32, 8),
-        pool: int = 50,
+        pool: int | None = None,
     ):
         super().__init__(
             len(features),

@@ -142,3 +142,8 @@ def test_shuffled_outputs_are_not_restored():
         Batches([np.ones(3)]).restore(np.ones(1))
     with pytest.raises(ZooValueError, match="one entry per row"):
         Batches([np.ones(3)], shuffle=False).restore(np.ones(2))
+
+
+@pytest.mark.parametrize(("count", "pool"), [(8, 1), (8 * 31, 1), (8 * 53, 3), (8 * 16_000, 50)])
+def test_at_least_sixteen_pools_are_sorted_by_themselves(count, pool):
+    assert Batches([np.zeros(1)] * count, batch_size=8).pool == pool
