@@ -27,6 +27,7 @@ _LAZY = {
     "Translator": ("attention_zoo.models.translator", "Translator"),
     "SpeechRecognizer": ("attention_zoo.models.speech_recognizer", "SpeechRecognizer"),
     "EmotionRecognizer": ("attention_zoo.models.emotion_recognizer", "EmotionRecognizer"),
+    "Recommender": ("attention_zoo.models.recommender", "Recommender"),
     "layers": ("attention_zoo.layers", None),
     "blocks": ("attention_zoo.blocks", None),
     "core": ("attention_zoo.core", None),
@@ -35,6 +36,7 @@ _LAZY = {
     "interop": ("attention_zoo.interop", None),
     "vision": ("attention_zoo.vision", None),
     "audio": ("attention_zoo.audio", None),
+    "recsys": ("attention_zoo.recsys", None),
     "testing": ("attention_zoo.testing", None),
 }
 

@@ -23,6 +23,7 @@ FAMILIES: dict[str, str] = {
     "translator": "attention_zoo.models.translator:Translator",
     "speech_recognizer": "attention_zoo.models.speech_recognizer:SpeechRecognizer",
     "emotion_recognizer": "attention_zoo.models.emotion_recognizer:EmotionRecognizer",
+    "recommender": "attention_zoo.models.recommender:Recommender",
 }
 
 

@@ -125,7 +125,8 @@ def in_way(script: str, way: str, *arguments: object) -> None:
 def keep(name: str, rows: list[dict], keys: tuple[str, ...]) -> None:
     """Record rows about presets, beside those of other presets; rows that are alike in `keys` are replaced."""
     path = RESULTS / f"{name}.json"
-    known = json.loads(path.read_text(encoding="utf-8"))["presets"]["rows"] if path.exists() else []
+    told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = told.get("presets", {"rows": []})["rows"]
     measured = {tuple(row[key] for key in keys) for row in rows}
     record(name, "presets", [row for row in known if tuple(row[key] for key in keys) not in measured] + rows)
 

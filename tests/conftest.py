@@ -24,11 +24,12 @@ SLOW = os.environ.get("KERAS_BACKEND") == "jax"
 # Files, beside those of layers, whose parametrized tests are sampled there.
 SAMPLED = (
     "test_beam", "test_ctc", "test_decode", "test_decode_ctc", "test_decoder_contract", "test_emotion_network",
-    "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
+    "test_recommender", "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
 )  # fmt: skip
 # Files that are left out there as a whole: what they test beyond the tests of models is the same on each backend.
 WHOLE = (
-    "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_speech_recognizer",
+    "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_recommender",
+    "recipes/test_speech_recognizer",
     "recipes/test_translator", "testing/test_call_form",
 )  # fmt: skip
 # Bytes by which a worker may grow before compiled programs are dropped.

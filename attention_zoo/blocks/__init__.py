@@ -12,12 +12,15 @@ from attention_zoo.blocks.encoder import EncoderBlock
 from attention_zoo.blocks.feed_forward import FeedForward
 from attention_zoo.blocks.groups import OverGroups
 from attention_zoo.blocks.heads import MaskedMaxPooling, PaddingMask
+from attention_zoo.blocks.history import HistoryBlock, HistoryPosition, RecurrentHistory, TransformerHistory
 from attention_zoo.blocks.image_encoder import ImageEncoderBlock
 from attention_zoo.blocks.modalities import ModalityDropout, Presence, Shown
+from attention_zoo.blocks.next_item import AskNext, CandidateScores, ItemTable, StatesAt
 from attention_zoo.blocks.patches import PatchMerging, Standardize
 from attention_zoo.blocks.pictures import PictureEncoder
 from attention_zoo.blocks.places import ClassToken, LastToken, PlaceEmbedding
 from attention_zoo.blocks.pyramid import PyramidEncoder
+from attention_zoo.blocks.ranker import FieldRanker, TargetRanker, UpTo
 from attention_zoo.blocks.recurrent import bidirectional
 from attention_zoo.blocks.recurrent_decoder import RecurrentDecoder
 from attention_zoo.blocks.residual import ResidualBlock
@@ -29,6 +32,8 @@ from attention_zoo.blocks.tied_embedding import TiedEmbedding
 from attention_zoo.blocks.transformer_decoder import TransformerDecoder
 
 __all__ = [
+    "AskNext",
+    "CandidateScores",
     "ClassToken",
     "ConformerBlock",
     "ConformerConvolution",
@@ -40,9 +45,13 @@ __all__ = [
     "DecoderBlock",
     "EncoderBlock",
     "FeedForward",
+    "FieldRanker",
     "FrameMask",
     "Generator",
+    "HistoryBlock",
+    "HistoryPosition",
     "ImageEncoderBlock",
+    "ItemTable",
     "LastToken",
     "MaskedMaxPooling",
     "ModalityDropout",
@@ -54,16 +63,21 @@ __all__ = [
     "Presence",
     "PyramidEncoder",
     "RecurrentDecoder",
+    "RecurrentHistory",
     "ResidualBlock",
     "Shown",
     "Standardize",
+    "StatesAt",
     "StreamingEncoder",
     "StreamingStep",
     "Subsampling",
+    "TargetRanker",
     "TaskWeights",
     "TiedEmbedding",
     "TokenEmbedding",
     "TransformerDecoder",
+    "TransformerHistory",
+    "UpTo",
     "bidirectional",
     "hide",
 ]

@@ -110,6 +110,14 @@ class ClassToken(keras.layers.Layer):
 class LastToken(keras.layers.Layer):
     """Return the last token of a sequence: [batch, time, width] to [batch, width]."""
 
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Return None: no axis with padding is left."""
+        return None
+
     def call(self, inputs: Any) -> Any:
         return inputs[:, -1]
 

@@ -132,13 +132,14 @@ def layers(
 def predict(
     name: Name,
     inputs: Annotated[
-        list[str] | None, typer.Argument(help="texts, or paths of pictures; from stdin when none and no --file")
+        list[str] | None, typer.Argument(help="texts, paths, or histories; from stdin when none and no --file")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="one input a line, or a table (.csv .tsv .jsonl)")] = None,
     column: Annotated[str | None, typer.Option(help="the table's column of inputs; found when not given")] = None,
     all_scores: Annotated[
         bool | None, typer.Option("--all-scores", help="classifiers: the scores of all labels")
     ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="recommenders: items for each history")] = None,
     beam: Annotated[int | None, typer.Option(help="translators: hypotheses kept alive; 1 is greedy search")] = None,
     length_penalty: Annotated[
         float | None, typer.Option(help="translators: power by which longer translations are favoured")
@@ -147,7 +148,7 @@ def predict(
     nbest: Annotated[int | None, typer.Option(help="translators: translations of each text")] = None,
     json: Json = False,
 ) -> None:
-    """Predict labels of texts or pictures, or translate texts.
+    """Predict labels of texts or pictures, translate texts, or recommend items.
 
     Prints score, answer and input, one line each; with --json one JSON object a line.
     """
@@ -156,7 +157,7 @@ def predict(
 
     given = {"all_scores": all_scores, "beam": beam, "length_penalty": length_penalty, "max_length": max_length}
     family = _family(name)
-    asked = answer_options(family, {**given, "nbest": nbest})
+    asked = answer_options(family, {**given, "nbest": nbest, "k": k})
     noun = preprocessor_class(family).noun
     wanted = read_inputs(inputs or [], file, column, noun)
     task = _load(name)
@@ -180,7 +181,7 @@ def _family(name: str) -> str:
     return card.family
 
 
-def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool) -> None:
+def _print_answers(noun: str, inputs: list[Any], answers: list[Any], json: bool) -> None:
     from attention_zoo.cli import answering
 
     if json:
@@ -194,7 +195,7 @@ def _print_answers(noun: str, inputs: list[str], answers: list[Any], json: bool)
 def explain(
     name: Name,
     one: Annotated[
-        str, typer.Argument(help="the text, the path of the picture or sound, or a row", show_default=False)
+        str, typer.Argument(help="the text, the path of the picture or sound, a row or a history", show_default=False)
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the file to write: .html .png .svg .json")],
 ) -> None:
@@ -202,17 +203,20 @@ def explain(
 
     Shows the attention on each word or place, and how much the answer loses without it; of a translation, which words
     of the source each of its words looked at; of a row ('{"audio": "a.wav", "text": "..."}'), how much each part of it
-    weighed.
+    weighed; of a history ("B001 B007"), which of its items moved the recommendation.
     """
     from attention_zoo.cli.answering import headline
+    from attention_zoo.cli.inputs import one_input
     from attention_zoo.errors import ZooValueError
+    from attention_zoo.runtime import preprocessor_class
 
     if output.suffix.lower() not in (".html", ".png", ".svg", ".json"):
         raise ZooValueError(f"--output must end in .html, .png, .svg or .json, got {str(output)!r}")
     _writable(output.parent)
+    given = one_input(one, preprocessor_class(_family(name)).noun)
     task = _load(name)
     with screen.progress("explaining"):
-        explanation = task.explain(one)
+        explanation = task.explain(given)
         explanation.save(output)
     print(f"{headline(explanation)}  {output}")
 

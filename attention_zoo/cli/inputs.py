@@ -1,22 +1,25 @@
-"""Texts, or paths of pictures or sounds, from the command line, from a file, from a pipe."""
+"""Texts, paths of pictures or sounds, rows, or histories, from the command line, from a file, from a pipe."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from attention_zoo.errors import ZooFileError, ZooValueError, unknown
 
 TABLES = (".csv", ".tsv", ".jsonl", ".json")
+# Columns of a table of which several make one input.
+_SEVERAL = {"row": "image, audio and text", "history": "user, item and time"}
 
 
-def read_inputs(given: list[str], file: Path | None, column: str | None = None, noun: str = "text") -> list[str]:
-    """Return the inputs to predict: texts, paths of pictures or sounds, or rows of several things in JSON.
+def read_inputs(given: list[str], file: Path | None, column: str | None = None, noun: str = "text") -> list[Any]:
+    """Return the inputs to predict: texts, paths of pictures or sounds, rows of several things in JSON, or histories.
 
     Args:
         given: those given as arguments.
         file: a CSV, TSV or JSON lines table, or any other file with one input a line; blank lines are left out. Paths
-            in it count from its own folder.
+            in it count from its own folder. Of histories, a table has one choice a row: user, item, time.
         column: the table's column of inputs; found when None.
-        noun: what one input is called: "text", "image", "sound" or "row".
+        noun: what one input is called: "text", "image", "sound", "row" or "history".
 
     Raises:
         ZooValueError: if there are none, or from both, or the file is not UTF-8.
@@ -26,20 +29,50 @@ def read_inputs(given: list[str], file: Path | None, column: str | None = None, 
         raise ZooValueError(f"give {noun}s or --file, not both")
     if column is not None and (file is None or not _is_table(file)):
         raise ZooValueError(f"--column wants --file with a table ({', '.join(TABLES)})")
-    if column is not None and noun == "row":
-        raise ZooValueError("--column is for models that read one column; name the columns image, audio and text")
-    if file is not None and noun == "row":
-        given = [str(file)] if _is_table(file) else _from_lines(file)
-    elif file is not None:
-        given = _from_table(file, column, noun) if _is_table(file) else _from_lines(file)
-        given = given if noun == "text" else [str(file.parent / path) for path in given]
+    if column is not None and noun in _SEVERAL:
+        raise ZooValueError(f"--column is for models that read one column; name the columns {_SEVERAL[noun]}")
+    if file is not None and noun == "history" and _is_table(file):
+        return _choices(file)
+    if file is not None:
+        given = _from_file(file, column, noun)
     elif not given and not sys.stdin.isatty():
         given = _lines(sys.stdin.buffer.read(), "stdin")
     if not given:
         raise ZooValueError(
             f"{file} holds no {noun}" if file else f"no {noun} given: write it after the name, or use --file"
         )
-    return _rows(given) if noun == "row" else given
+    return _rows(given) if noun == "row" else [one_input(one, noun) for one in given]
+
+
+def one_input(given: str, noun: str) -> Any:
+    """Return one input of a command line as a task takes it: a history as a list of ids, anything else as it is.
+
+    Args:
+        given: the argument.
+        noun: what one input is called.
+
+    Raises:
+        ZooTypeError, ZooValueError: if it is a history that cannot be read.
+    """
+    if noun != "history":
+        return given
+    from attention_zoo.recsys import parse_history
+
+    return parse_history(given)
+
+
+def _from_file(file: Path, column: str | None, noun: str) -> list[str]:
+    if noun in _SEVERAL:
+        return [str(file)] if _is_table(file) else _from_lines(file)
+    given = _from_table(file, column, noun) if _is_table(file) else _from_lines(file)
+    return given if noun == "text" else [str(file.parent / path) for path in given]
+
+
+def _choices(file: Path) -> list[list[Any]]:
+    """Return what each user of a table chose, in order of time."""
+    from attention_zoo.data import read_interactions
+
+    return list(read_interactions(file, split="none")["train"]["history"])
 
 
 def _rows(given: list[str]) -> list[str]:

@@ -28,7 +28,10 @@ LEARNING = (
 # Options that say where to write or how to go on, not what is trained.
 SILENT = ("resume", "output", "name", "summary")
 # Measures that are told at the end, where there are any.
-TOLD = ("accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc", "bleu", "bleu_tokenised", "chrf", "wer", "cer")
+TOLD = (
+    "accuracy", "macro_f1", "macro_roc_auc", "out_of_scope_auroc", "bleu", "bleu_tokenised", "chrf", "wer", "cer",
+    "recall@10", "ndcg@10", "mrr", "markov_recall@10", "markov_ndcg@10",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

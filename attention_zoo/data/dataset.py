@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from attention_zoo.data.fingerprint import fingerprint, images_as_words, sounds_as_words
+from attention_zoo.data.fingerprint import fingerprint, ids_as_words, images_as_words, sounds_as_words
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.recsys.histories import Histories
 
-RAW = ("sound", "image", "text")
+RAW = ("sound", "image", "text", "history")
 
 
 class Split:
@@ -17,11 +18,12 @@ class Split:
     `split["text"]` is a list of strings. `split["image"]` is one uint8 array [rows, height, width] or [rows, height,
     width, 3], or a list of arrays, of the paths or of the bytes of image files. `split["sound"]` is a list of the paths
     or of the bytes of sound files, or of pairs (array, rate); `split["text"]` is then what is said. `split["label"]` is
-    a list of strings, or of lists of strings where a row may have several labels. Columns are not copied: do not change
-    them.
+    a list of strings, or of lists of strings where a row may have several labels. `split["history"]` is `Histories` of
+    the ids of items. Columns are not copied: do not change them.
 
     Args:
-        columns: values of each column by its name; all of one length. Arrays of two or more axes stay arrays.
+        columns: values of each column by its name; all of one length. Arrays of two or more axes, and `Histories`, stay
+            as they are.
 
     Raises:
         ZooValueError: if there is no column, or columns differ in length.
@@ -38,7 +40,7 @@ class Split:
         """Names of the columns."""
         return tuple(self._columns)
 
-    def __getitem__(self, name: str) -> list | np.ndarray:
+    def __getitem__(self, name: str) -> list | np.ndarray | Histories:
         """Return one column.
 
         Raises:
@@ -76,11 +78,13 @@ class Split:
 
 
 def _is_block(values: Sequence) -> bool:
-    return isinstance(values, np.ndarray) and values.ndim > 1
+    return isinstance(values, Histories) or (isinstance(values, np.ndarray) and values.ndim > 1)
 
 
-def _chosen(values: list | np.ndarray, positions: list[int]) -> list | np.ndarray:
+def _chosen(values: list | np.ndarray | Histories, positions: list[int]) -> list | np.ndarray | Histories:
     """Return some values: a view of an array where they follow one another, else a copy of these rows alone."""
+    if isinstance(values, Histories):
+        return values.rows(positions)
     if not isinstance(values, np.ndarray):
         return [values[row] for row in positions]
     start, stop = (positions[0], positions[0] + len(positions)) if positions else (0, 0)
@@ -143,7 +147,7 @@ class Dataset:
 
     @property
     def raw(self) -> str:
-        """Name of the column that a model reads: "sound", "image" or "text".
+        """Name of the column that a model reads: "sound", "image", "text" or "history".
 
         Raises:
             ZooValueError: if there is neither.
@@ -151,7 +155,7 @@ class Dataset:
         found = next((name for name in RAW if name in self.fields), None)
         if found is None:
             raise ZooValueError(
-                f"{self.name} must have a column 'sound', 'image' or 'text', got {', '.join(self.fields)}"
+                f"{self.name} must have a column 'sound', 'image', 'text' or 'history', got {', '.join(self.fields)}"
             )
         return found
 
@@ -159,7 +163,7 @@ class Dataset:
     def sha256(self) -> str:
         """Fingerprint of all splits, in order, whatever way they lie on disk: of inputs and labels.
 
-        Where there are no labels, it is of the names and values of all columns, which then are texts or sounds.
+        Where there are no labels, it is of the names and values of all columns, which then are texts, sounds or ids.
         """
         if "label" not in self.fields:
             return fingerprint(_all_columns(self.splits))
@@ -179,4 +183,6 @@ def _all_columns(splits: Mapping[str, Split]) -> Iterator[tuple]:
         columns = {column: split[column] for column in split.columns}
         if "sound" in columns:
             columns["sound"] = sounds_as_words(columns["sound"])
+        if "history" in columns or "item" in columns:
+            columns = {column: ids_as_words(values) for column, values in columns.items()}
         yield name, *(part for column, values in columns.items() for part in ([column], values))

@@ -71,6 +71,12 @@ def sounds_as_words(sounds: Iterable) -> Iterator[str]:
         yield f"flac {md5.hex()}" if any(md5) else hashlib.sha256(content).hexdigest()
 
 
+def ids_as_words(values: Iterable) -> Iterator[str | list[str]]:
+    """Yield ids, numbers, or lists of them, as texts."""
+    for value in values:
+        yield [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
+
+
 def _content(path: str | os.PathLike) -> bytes:
     try:
         with open(path, "rb") as stream:

@@ -56,8 +56,9 @@ class RealSet:
         licence, permissive, source, citation, multi_label: as in `Dataset`.
         raw: column that a model reads, "text", "image" or "sound" (with a column "text" in the place of labels); "pair"
             where every column is the same text in another language, and there are no labels; "row" where a model reads
-            several columns, of "image", "audio" and "text".
+            several columns, of "image", "audio" and "text"; "history" where it reads what a user chose, in order.
         labels: all labels in output order; None where the train split names them (then sorted), or has none.
+        folder: what the set's folder is called in the user's own data; the set's name where it is "".
     """
 
     name: str
@@ -71,6 +72,12 @@ class RealSet:
     raw: str = "text"
     labels: tuple[str, ...] | None = None
     multi_label: bool = False
+    folder: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """What the set's folder is called in the user's own data."""
+        return self.folder or self.name
 
 
 def github(repository: str, commit: str, path: str, sha256: str) -> RemoteFile:

@@ -14,6 +14,7 @@ from attention_zoo.data import (
     imdb,
     multi30k,
     ravdess,
+    recsys_sequences,
     reuters_r8,
     sst2,
     store,
@@ -27,7 +28,9 @@ _IMAGES = (fashion_mnist, cifar10, cifar10_webp)
 _PARALLEL = (multi30k,)
 _SOUNDS = (an4, fsdd)
 _ROWS = (ravdess, cmu_mosi)
-REAL_SETS = {module.SET.name: module.SET for module in (*_TEXTS, *_IMAGES, *_PARALLEL, *_SOUNDS, *_ROWS)}
+_HISTORIES = (recsys_sequences,)
+_ALL = (*_TEXTS, *_IMAGES, *_PARALLEL, *_SOUNDS, *_ROWS, *_HISTORIES)
+REAL_SETS = {module.SET.name: module.SET for module in _ALL}
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -37,7 +40,7 @@ def names(raw: str | None = None) -> list[str]:
     Args:
         raw: "text" or "image" for those of texts or of images with labels, "pair" for those of texts in several
             languages, "sound" for those of speech with transcripts, "row" for those of image, audio and text with
-            labels; None for all.
+            labels, "history" for those of what people chose in order; None for all.
     """
     return [name for name, real_set in REAL_SETS.items() if raw in (None, real_set.raw)]
 

@@ -55,7 +55,7 @@ def find(real_set: RealSet) -> Path:
         return cached
     if not real_set.remote:
         raise ZooFileError(
-            f"{real_set.name} cannot be downloaded: put it into a folder {real_set.name} of the folder that "
+            f"{real_set.name} cannot be downloaded: put it into a folder {real_set.own_name} of the folder that "
             f"ATTENTION_ZOO_DATA names, now {os.environ.get('ATTENTION_ZOO_DATA', '')!r}"
         )
     if is_offline():
@@ -72,7 +72,7 @@ def _own_folder(real_set: RealSet) -> Path | None:
         return None
     if not Path(root).is_dir():
         raise ZooFileError(f"ATTENTION_ZOO_DATA must be an existing folder, got {root!r}")
-    folder = Path(root) / real_set.name
+    folder = Path(root) / real_set.own_name
     if not folder.is_dir():
         return None
     missing = real_set.form.missing(folder)

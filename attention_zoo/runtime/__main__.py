@@ -7,7 +7,7 @@ import sys
 from attention_zoo.errors import ZooError, ZooValueError
 from attention_zoo.runtime import answer_options, load
 
-OPTIONS = ("all_scores", "beam", "length_penalty", "max_length", "nbest")
+OPTIONS = ("all_scores", "beam", "k", "length_penalty", "max_length", "nbest")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,9 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m attention_zoo.runtime", description="Answer with a bundle.")
     parser.add_argument("folder", help="what `export` wrote")
-    parser.add_argument("inputs", nargs="*", metavar="input", help="texts, or paths of images; lines without any")
+    parser.add_argument("inputs", nargs="*", metavar="input", help="texts, paths, or histories; lines without any")
     parser.add_argument("--all-scores", action="store_true", default=None, help="classifier: each label's probability")
     parser.add_argument("--beam", type=int, help="translator: hypotheses kept alive; 1 is greedy search")
+    parser.add_argument("--k", type=int, help="recommender: items for each history")
     parser.add_argument("--length-penalty", type=float, help="translator: power by which longer ones are favoured")
     parser.add_argument("--max-length", type=int, help="translator: tokens of a translation at most")
     parser.add_argument("--nbest", type=int, help="translator: translations of each text")

@@ -23,6 +23,7 @@ PREPROCESSORS = {
     "translator": "attention_zoo.text.translation:TranslationPreprocessor",
     "speech_recognizer": "attention_zoo.audio:SpeechPreprocessor",
     "emotion_recognizer": "attention_zoo.multimodal:MultimodalPreprocessor",
+    "recommender": "attention_zoo.recsys:HistoryPreprocessor",
 }
 # What answers by a family's graphs.
 RUNNERS = {
@@ -31,6 +32,7 @@ RUNNERS = {
     "translator": "attention_zoo.runtime.translating:TranslatorRunner",
     "speech_recognizer": "attention_zoo.runtime.recognizing:SpeechRunner",
     "emotion_recognizer": "attention_zoo.runtime.emotions:EmotionRunner",
+    "recommender": "attention_zoo.runtime.recommending:RecommenderRunner",
 }
 
 

@@ -8,6 +8,7 @@ from attention_zoo.training.ctc import CtcLoss
 from attention_zoo.training.data import Batches
 from attention_zoo.training.fit import fit
 from attention_zoo.training.folds import cross_validate, fold_indices
+from attention_zoo.training.histories import HistoryBatches
 from attention_zoo.training.images import ImageBatches
 from attention_zoo.training.losses import (
     BinaryCrossEntropy,
@@ -18,6 +19,8 @@ from attention_zoo.training.losses import (
     balanced_weights,
     positive_weights,
 )
+from attention_zoo.training.negatives import Negatives
+from attention_zoo.training.next_item import BinaryChoice, SampledSoftmax
 from attention_zoo.training.optimizers import adamw, precision
 from attention_zoo.training.ordered import OrderedBatches
 from attention_zoo.training.pairs import PairBatches
@@ -32,6 +35,7 @@ __all__ = [
     "AUGMENTATIONS",
     "AveragedValidation",
     "Batches",
+    "BinaryChoice",
     "BinaryCrossEntropy",
     "Checkpoint",
     "CrossEntropy",
@@ -41,11 +45,14 @@ __all__ = [
     "EpochLines",
     "EpochLog",
     "EpochSeed",
+    "HistoryBatches",
     "ImageBatches",
     "Judge",
+    "Negatives",
     "OrderedBatches",
     "PairBatches",
     "RowBatches",
+    "SampledSoftmax",
     "SequenceCrossEntropy",
     "SpeechBatches",
     "StopOnNan",

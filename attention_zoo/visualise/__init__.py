@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from attention_zoo.visualise.curves import confusion_matrix, roc_curve, training_curves
     from attention_zoo.visualise.explanation import Explanation
     from attention_zoo.visualise.heatmap import map_grid, token_strip
+    from attention_zoo.visualise.history_explanation import HistoryExplanation
     from attention_zoo.visualise.html import page
     from attention_zoo.visualise.image_explanation import ImageExplanation
     from attention_zoo.visualise.modality_explanation import ModalityExplanation
@@ -22,6 +23,7 @@ _HOMES = {
     "Axis": "alignment_words",
     "Explanation": "explanation",
     "FramesView": "modality_views",
+    "HistoryExplanation": "history_explanation",
     "ImageExplanation": "image_explanation",
     "Link": "alignment",
     "ModalityExplanation": "modality_explanation",
@@ -48,6 +50,7 @@ __all__ = [
     "Axis",
     "Explanation",
     "FramesView",
+    "HistoryExplanation",
     "ImageExplanation",
     "Link",
     "ModalityExplanation",

@@ -1,6 +1,6 @@
 """What each modality did for an answer as one HTML file: no network, no script, every number in a table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from attention_zoo.visualise import segments as say
 from attention_zoo.visualise.html_assets import STYLE
 from attention_zoo.visualise.modality_sheet import add_panel, add_weights, long_share, new_sheet
 from attention_zoo.visualise.modality_views import FramesView, SoundView, VectorsView, View, WordsView
-from attention_zoo.visualise.page_frame import framed, safe
+from attention_zoo.visualise.page_frame import framed, numbers_table, safe
 from attention_zoo.visualise.sheet import Sheet, paint_svg
 from attention_zoo.visualise.strips import headline
 
@@ -53,18 +53,6 @@ def _section(explanation: "ModalityExplanation", draw: Callable[[Sheet], float],
     return f'<section><div class="drawn">{drawn}</div>{table}</section>'
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    heads = "".join(f'<th scope="col">{safe(name)}</th>' for name in head)
-    lines = "".join(
-        f'<tr><th scope="row"><bdi>{safe(first)}</bdi></th>{"".join(f"<td>{safe(cell)}</td>" for cell in rest)}</tr>'
-        for first, *rest in rows
-    )
-    return (
-        '<details><summary>All numbers</summary><div class="wide"><table><thead><tr>'
-        f"{heads}</tr></thead><tbody>{lines}</tbody></table></div></details>"
-    )
-
-
 def _weights_table(explanation: "ModalityExplanation") -> str:
     gates = explanation.gates or {}
     head = ["modality", "log-probability", "share", *(["gate"] if gates else [])]
@@ -74,12 +62,12 @@ def _weights_table(explanation: "ModalityExplanation") -> str:
     ]
     ends = [("nothing known", explanation.prior), ("all", explanation.score)]
     rows += [[name, f"{value:+.4f}", *[""] * (len(head) - 2)] for name, value in ends]
-    return _table(head, rows)
+    return numbers_table(head, rows)
 
 
 def _frames(view: FramesView) -> str:
     looks = view.weights.sum(axis=(1, 2))
-    return _table(
+    return numbers_table(
         ["picture", "attention"], ([f"{place}", say.long_percent(look)] for place, look in enumerate(looks, 1))
     )
 
@@ -90,14 +78,14 @@ def _sound(view: SoundView) -> str:
     rows = (
         [f"{place * TENTH:.1f} to {(place + 1) * TENTH:.1f}", say.long_percent(look)] for place, look in enumerate(sums)
     )
-    return _table(["seconds", "attention"], rows)
+    return numbers_table(["seconds", "attention"], rows)
 
 
 def _words(view: WordsView) -> str:
     parts = say.segments(view.text, view.tokens)
     values = say.segment_values(parts, view.weights)
     rows = ([part.text, say.long_percent(value)] for part, value in zip(parts, values) if value is not None)
-    return _table(["word", "attention"], rows)
+    return numbers_table(["word", "attention"], rows)
 
 
 def _vectors(view: VectorsView) -> str:
@@ -106,7 +94,7 @@ def _vectors(view: VectorsView) -> str:
         [view.names[place], say.long_points(view.effects[place]), f"{mean[place]:+.2f}".replace("-", "−")]
         for place in view.order
     )
-    return _table(["number", "points of 100", "deviations above the mean"], rows)
+    return numbers_table(["number", "points of 100", "deviations above the mean"], rows)
 
 
 _TABLES: dict[type, Callable[[View], str]] = {

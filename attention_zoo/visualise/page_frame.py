@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from attention_zoo.visualise import segments as say
@@ -34,6 +34,24 @@ def framed(title: str, style: str, parts: Iterable[str], script: str, pictures: 
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{safe(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{before}<main>\n{body}"
         f"\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def numbers_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table, folded up until it is asked for.
+
+    Args:
+        head: names of the columns.
+        rows: their cells; the first of each names the row.
+    """
+    heads = "".join(f'<th scope="col">{safe(name)}</th>' for name in head)
+    lines = "".join(
+        f'<tr><th scope="row"><bdi>{safe(first)}</bdi></th>{"".join(f"<td>{safe(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return (
+        '<details><summary>All numbers</summary><div class="wide"><table><thead><tr>'
+        f"{heads}</tr></thead><tbody>{lines}</tbody></table></div></details>"
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_zoo.cli.inputs import read_inputs
+from attention_zoo.cli.inputs import one_input, read_inputs
 from attention_zoo.errors import ZooValueError
 
 pytestmark = pytest.mark.once
@@ -42,3 +42,15 @@ def test_a_table_among_rows_stands_for_its_rows(tmp_path):
 def test_one_column_cannot_be_chosen_where_a_model_reads_several(tmp_path):
     with pytest.raises(ZooValueError, match="--column is for models that read one column"):
         read_inputs([], table(tmp_path), "text", noun="row")
+
+
+def test_histories_are_read_from_words_lines_and_tables(tmp_path):
+    assert read_inputs(["a b", '["a b", 3]', "a, b c"], None, noun="history") == [["a", "b"], ["a b", 3], ["a", "b c"]]
+    path = tmp_path / "histories.txt"
+    path.write_text("a b\n\nc\n", encoding="utf-8")
+    assert read_inputs([], path, noun="history") == [["a", "b"], ["c"]]
+    choices = table(tmp_path, "user,item,time\nann,x,1\nbob,y,2\nann,z,3\n")
+    assert read_inputs([], choices, noun="history") == [["x", "z"], ["y"]]
+    with pytest.raises(ZooValueError, match="name the columns user, item and time"):
+        read_inputs([], choices, "item", noun="history")
+    assert one_input("a b", "history") == ["a", "b"] and one_input("a b", "text") == "a b"

@@ -148,7 +148,7 @@ def test_an_array_column_stays_one_array_in_every_part_of_a_split():
 def test_what_a_model_reads_is_named_by_its_column():
     assert Dataset("d", {"train": images(4)}, ()).raw == "image"
     assert Dataset("d", {"train": split_of({"a": 2})}, ()).raw == "text"
-    with pytest.raises(ZooValueError, match="must have a column 'sound', 'image' or 'text', got label"):
+    with pytest.raises(ZooValueError, match="must have a column 'sound', 'image', 'text' or 'history', got label"):
         _ = Dataset("d", {"train": Split({"label": ["a"]})}, ()).sha256
 
 

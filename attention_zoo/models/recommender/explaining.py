@@ -1,0 +1,126 @@
+"""Which past items moved a recommendation: where the network looked, and what the score loses without each item."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from attention_zoo.blocks.ranker import TARGET
+from attention_zoo.calibrate.capture import output_name
+from attention_zoo.errors import ZooValueError
+from attention_zoo.models.recommender.config import RecommenderConfig
+from attention_zoo.models.recommender.network import CANDIDATES, ENCODER, ITEMS, LOGITS, RANKER
+from attention_zoo.models.recommender.ranking import Ranking, widened
+from attention_zoo.recsys import Histories, ranks, top_scores
+from attention_zoo.visualise import HistoryExplanation
+
+MULTIPLE = 8  # versions of a history that are run are as many as a multiple of this, so that few shapes are compiled
+
+
+def explained(task: Any, history: Sequence[Any], item: Any = None) -> HistoryExplanation:
+    """Put an explanation together.
+
+    Args:
+        task: a `Recommender`.
+        history: one list of ids.
+        item: id of the item whose score is explained; None takes the best that was not seen.
+
+    Raises:
+        ZooTypeError, ZooValueError: if an id cannot work, there are several histories, or none of its items is known.
+    """
+    encoded = task.preprocessor.encode(history)
+    if len(encoded.numbers) != 1:
+        raise ZooValueError(f"history must be one list of ids to be explained, got {len(encoded.numbers)}")
+    if encoded.cold[0]:
+        raise ZooValueError("history must hold at least one known item to be explained, got none")
+    index, ranking = task.preprocessor.index, task.ranking
+    whole, read = encoded.numbers.seen(), encoded.numbers.newest(task.config.length)
+    scores = ranking.scores(read, whole)
+    number = int(top_scores(scores, 1, whole)[0][0, 0]) if item is None else index.number(item)
+    if not number:
+        raise ZooValueError("item must be given where the history holds the whole catalogue, got None")
+    rank = int(ranks(scores, np.array([number]), [one[one != number] for one in whole])[0])
+    numbers = read.array(0)
+    kept, chances = _without(ranking, numbers, number, index.counts)
+    weights, maps = looks(task, numbers, number)
+    return HistoryExplanation(
+        index.id(number),
+        float(kept[0]),
+        rank,
+        [index.id(int(one)) for one in numbers],
+        weights,
+        kept[0] - kept[1:],
+        1.0 - np.exp(chances[1:] - chances[0]),
+        int(encoded.unknown[0]),
+        maps,
+    )
+
+
+def _without(ranking: Ranking, numbers: np.ndarray, number: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return score and log-probability of an item, of the whole history and then without each of its items.
+
+    Probabilities are among all items, or of a ranker among what it orders. Without its only item a history says
+    nothing: the score is then the mean of all items' and the probability the item's share of all choices.
+    """
+    rows = [numbers, *(np.delete(numbers, place) for place in range(len(numbers)))]
+    alone = len(numbers) == 1
+    versions = Histories.of([row.tolist() for row in (rows[:1] if alone else rows)])
+    items = widened(ranking.preprocessor.arrays(versions)[ITEMS])
+    count = len(items)
+    items = np.concatenate([items, np.repeat(items[:1], -count % MULTIPLE, axis=0)])
+    found = np.asarray(ranking.scored.predict_on_batch({ITEMS: items})[LOGITS], np.float32)[:count]
+    place = number
+    if ranking.scorer is None:
+        found = np.delete(found, 0, axis=1)
+        place = number - 1
+    else:
+        best, _ = top_scores(found[:1], min(ranking.config.candidates, found.shape[1] - 1), [np.array([number])])
+        chosen = np.concatenate([[number], best[0][best[0] > 0]])
+        found, place = ranking.candidate_scores(items, np.tile(chosen, (len(items), 1)))[:count], 0
+    scores, chances = found[:, place], found[:, place] - np.logaddexp.reduce(found, axis=1)
+    if not alone:
+        return scores, chances
+    share = np.log((counts[number] + 1.0) / (counts.sum() + len(counts) - 1.0))
+    return np.array([scores[0], found[0].mean()]), np.array([chances[0], share])
+
+
+def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return how much the network looked at each item of a history, 1 in all, and all maps over it.
+
+    Of a ranker with target attention, what it gave each item for the one that is explained; else the attention of the
+    newest place in the last block, the mean over heads.
+
+    Args:
+        task: a `Recommender`.
+        numbers: of the history, at most `length`.
+        number: of the item that is explained.
+    """
+    items = widened(numbers[None].astype(np.int32))
+    inputs = {ITEMS: items}
+    if task.config.ranks:
+        inputs[CANDIDATES] = np.array([[number]], np.int32)
+    watched = task.ranking.watched
+    found = watched.predict_on_batch(inputs)
+    begin, end = items.shape[1] - len(numbers), items.shape[1]
+    maps, weights = {}, {}
+    for site in watched.sites.values():
+        if not site.path.startswith(_telling(task.config)):
+            continue
+        map_ = np.asarray(found[output_name(site.path)], np.float32)[0]
+        map_ = map_.reshape(-1, *map_.shape[-2:])[..., begin:end]
+        weights[site.path] = map_[:, -1].mean(axis=0)
+        # Of places also the one behind the history, where a network has it.
+        maps[site.path] = np.maximum(map_[:, begin:] if map_.shape[1] > 1 else map_, 0.0)
+    # Sites come in the order in which they are run: a ranker's is the last, as is that of the last block.
+    return shared(list(weights.values())[-1]), maps
+
+
+def _telling(config: RecommenderConfig) -> tuple[str, ...]:
+    """Return how the paths of sites begin whose maps are over the history."""
+    return (f"{ENCODER}/", f"{RANKER}/") if config.attention_name in TARGET else (f"{ENCODER}/",)
+
+
+def shared(weights: np.ndarray) -> np.ndarray:
+    """Return weights as shares, 1 in all; equal ones where there is nothing to share."""
+    weights = np.maximum(np.asarray(weights, np.float64), 0.0)
+    return weights / weights.sum() if weights.sum() > 0 else np.full(weights.shape, 1.0 / weights.size)
