@@ -57,7 +57,13 @@ PLANS = {
     ),
     ("amazon_beauty", "gru"): Plan({**BEAUTY, "heads": 1}, LEARNING),
     ("amazon_beauty", "din"): Plan(
-        {**BEAUTY, "depth": 2, "attention": {"name": "din", "units": [32, 16]}, "ranker_units": 32}, LEARNING
+        {
+            **BEAUTY,
+            "depth": 2,
+            "attention": {"name": "din", "units": [32, 16], "normalizer": "softmax"},
+            "ranker_units": 32,
+        },
+        LEARNING,
     ),
 }
 SMALL = Plan(

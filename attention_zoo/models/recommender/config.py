@@ -15,7 +15,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "sasrec": {"attention": "multi_head", "depth": 2},
     "bert4rec": {"attention": "multi_head", "depth": 2},
     "gru": {"attention": "additive", "depth": 1},
-    "din": {"attention": "din", "depth": 1},
+    # Shares of the history: without the softmax, as published, weights of any size and sign tell little of what counts.
+    "din": {"attention": {"name": "din", "normalizer": "softmax"}, "depth": 1},
     "autoint": {"attention": "auto_int", "depth": 1},
     "afm": {"attention": "afm", "depth": 1},
 }

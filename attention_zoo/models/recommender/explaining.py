@@ -108,9 +108,11 @@ def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict
             continue
         map_ = np.asarray(found[output_name(site.path)], np.float32)[0]
         map_ = map_.reshape(-1, *map_.shape[-2:])[..., begin:end]
+        # Weights that no softmax has made have signs, and count by their size.
+        map_ = np.abs(map_)
         weights[site.path] = map_[:, -1].mean(axis=0)
         # Of places also the one behind the history, where a network has it.
-        maps[site.path] = np.maximum(map_[:, begin:] if map_.shape[1] > 1 else map_, 0.0)
+        maps[site.path] = map_[:, begin:] if map_.shape[1] > 1 else map_
     # Sites come in the order in which they are run: a ranker's is the last, as is that of the last block.
     return shared(list(weights.values())[-1]), maps
 
@@ -122,5 +124,5 @@ def _telling(config: RecommenderConfig) -> tuple[str, ...]:
 
 def shared(weights: np.ndarray) -> np.ndarray:
     """Return weights as shares, 1 in all; equal ones where there is nothing to share."""
-    weights = np.maximum(np.asarray(weights, np.float64), 0.0)
+    weights = np.asarray(weights, np.float64)
     return weights / weights.sum() if weights.sum() > 0 else np.full(weights.shape, 1.0 / weights.size)
