@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test matrix lint bench recipes docs clean
+.PHONY: demo test matrix costly lint bench recipes docs clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +17,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 # torch first and pinned: a bare range would bring a build with several GB of CUDA packages.
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) torch
-	$(PIP) --editable '.[tensorflow,jax,torch,export,train,plot,dev]'
+	$(PIP) --editable '.[tensorflow,jax,torch,export,train,plot,serve,retrieval,parquet,tensorboard,dev]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -26,9 +26,12 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test lint
 	$(BIN)/python tests/all_backends.py
 
-# Every check of every variant on every backend, exports too (writes docs/support_matrix.md); then the costly tests.
+# Every check of every variant on every backend, exports too (writes docs/support_matrix.md).
 matrix: $(VENV)/.test
 	$(BIN)/python benchmarks/matrix.py
+
+# The tests that `make test` leaves out, but for the contract of variants, which `make matrix` has.
+costly: $(VENV)/.test
 	$(BIN)/python tests/all_backends.py --costly --ignore=tests/layers/test_conformance.py
 
 # The pages and tables that are made from data.

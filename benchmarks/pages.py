@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import page_calibration  # noqa: E402
 import page_emotions  # noqa: E402
 import page_images  # noqa: E402
 import page_speech  # noqa: E402
@@ -254,8 +255,16 @@ def emotions() -> str:
     return page_emotions.page(results, MADE)
 
 
+def calibration() -> str:
+    """Write what was measured about watching and mending attention."""
+    paths = sorted((ROOT / "benchmarks" / "results").glob("calibration_*.json"))
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+    return page_calibration.page({one["preset"]: one for one in found}, MADE)
+
+
 PAGES = {
     "attention.md": attention,
+    "calibration_results.md": calibration,
     "efficient.md": efficient,
     "emotions.md": emotions,
     "images.md": images,

@@ -1,8 +1,9 @@
 """Which tests run where: in one worker those that share what is costly to build, and on one backend a sample.
 
-JAX compiles every operation of every shape by itself, and keeps what it compiled. There `make test` runs one case of
-each variant, one in three of the other parametrized tests of layers and of what generates, and one family's recipe
-(`make matrix` runs the rest), and drops what was compiled when it has grown large.
+torch compiles nothing, so there `make test` runs all. TensorFlow compiles each model, and JAX every operation of every
+shape by itself: there it runs one case of each variant, one in three of the other parametrized tests of layers and of
+whole families, and on JAX one family's recipe (`make matrix` and `make costly` run the rest); what JAX has compiled is
+dropped when it has grown large.
 """
 
 import contextlib
@@ -20,13 +21,15 @@ from compiling import ENVIRONMENT
 
 os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
 
-SLOW = os.environ.get("KERAS_BACKEND") == "jax"
-# Files, beside those of layers, whose parametrized tests are sampled there.
+SLOWEST = os.environ.get("KERAS_BACKEND") == "jax"
+SLOW = SLOWEST or os.environ.get("KERAS_BACKEND") == "tensorflow"
+# Files, beside those of layers, whose parametrized tests are sampled where models are compiled.
 SAMPLED = (
     "test_beam", "test_ctc", "test_decode", "test_decode_ctc", "test_decoder_contract", "test_emotion_network",
+    "test_every_variant",
     "test_recommender", "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
 )  # fmt: skip
-# Files that are left out there as a whole: what they test beyond the tests of models is the same on each backend.
+# Files that are left out on JAX as a whole: what they test beyond the tests of models is the same on each backend.
 WHOLE = (
     "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_recommender",
     "recipes/test_speech_recognizer",
@@ -47,12 +50,12 @@ def pytest_collection_modifyitems(items):
             group = parameters["name"]
         item.add_marker(pytest.mark.xdist_group(group))
         sampled = item.path.parent.name == "layers" or item.path.stem in SAMPLED
-        if SLOW and (file in WHOLE or (parameters and sampled and left_out(item, parameters, seen))):
+        if (SLOWEST and file in WHOLE) or (SLOW and parameters and sampled and left_out(item, parameters, seen)):
             item.add_marker(pytest.mark.costly)
 
 
 def left_out(item, parameters, seen):
-    """Say whether a parametrized test is left to the costly ones on the slow backend."""
+    """Say whether a parametrized test is left to the costly ones on the slow backends."""
     if item.path.stem == "test_conformance" and "name" in parameters:
         from attention_zoo import layers
 

@@ -265,7 +265,7 @@ def test_a_damaged_preset_is_one_sentence(bad, toy, name):
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_loaded(bad, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(app, "_load", lambda name: pytest.fail("loaded for nothing"))
+    monkeypatch.setattr(app, "load_task", lambda name: pytest.fail("loaded for nothing"))
     (tmp_path / "file").write_text("")
     assert "cannot be written" in bad("export", "toy", tmp_path / "file" / "out")
     assert "cannot be written" in bad("explain", "toy", "text", "--output", tmp_path / "file" / "why.html")

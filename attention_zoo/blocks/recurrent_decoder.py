@@ -12,6 +12,7 @@ from attention_zoo.blocks.embeddings import PAD_ID
 from attention_zoo.blocks.token_decoder import TokenDecoder
 from attention_zoo.checks import share, whole_number
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers import named
 from attention_zoo.layers.alignment import AlignmentCell, Prepared
@@ -122,7 +123,8 @@ class RecurrentDecoder(TokenDecoder):
         inputs, first = self.embed(target_ids, training=training), self._first(prepared)
         change = self._sampled if training and self.scheduled_sampling is not None else None
         vectors, weights = run_cell(self.cell, inputs, _memory(prepared), first, mask, training, change)
-        tap(Site(site_path(self.cell.alignment), "mix", ("batch", "head", "query", "key")), weights)
+        site = Site(site_path(self.cell.alignment), "mix", ("batch", "head", "query", "key"))
+        tap(site, weights, seen_pairs(Masks(mask, memory_mask)))
         return self.logits(self.dropping(vectors, training=training))
 
     def _sampled(self, advance: Callable, inputs: Any, first: tuple) -> tuple[Callable, Any, tuple]:

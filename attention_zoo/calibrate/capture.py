@@ -8,11 +8,36 @@ from attention_zoo.core.tape import Site, Tape
 from attention_zoo.errors import ZooTypeError
 
 
-@keras.saving.register_keras_serializable(package="attention_zoo")
-class Captured(keras.Model):
-    """A model whose outputs are a flat dict: "output", and one entry "attention.<site>" for each map.
+class Watched(keras.Model):
+    """Base of models that return what another's attention does beside its output.
 
     The tape is opened and closed inside one `call`, so it works in `predict`, compiled, and in exported graphs.
+
+    Args:
+        model: the model to watch; its weights are shared, not copied.
+        only: a glob on site paths; the rest is not returned.
+    """
+
+    def __init__(self, model: keras.Model, only: str = "*", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.model, self.only = model, only
+        self.sites: dict[str, Site] = {}
+
+    def build(self, input_shape: Any = None) -> None:
+        self.built = True
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "model": untrained(self.model), "only": self.only}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Watched":
+        model = keras.saving.deserialize_keras_object(config["model"], custom_objects=custom_objects)
+        return cls(**{**config, "model": model})
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class Captured(Watched):
+    """A model whose outputs are a flat dict: "output", and one entry "attention.<site>" for each map.
 
     Args:
         model: the model to watch; its weights are shared, not copied.
@@ -27,29 +52,17 @@ class Captured(keras.Model):
         of outputs in graphs may hold no slash.
     """
 
-    def __init__(self, model: keras.Model, only: str = "*", **kwargs: Any):
-        super().__init__(**kwargs)
-        self.model, self.only = model, only
-        self.sites: dict[str, Site] = {}
-
-    def build(self, input_shape: Any = None) -> None:
-        self.built = True
-
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
         with Tape(only=self.only) as tape:
             output = self.model(inputs, training=training)
         maps = {output_name(site): weights for site, weights in tape.maps.items()}
         self.sites.update({output_name(name): site for name, site in tape.sites.items()})
-        return {**(output if isinstance(output, dict) else {"output": output}), **maps}
+        return {**by_name(output), **maps}
 
-    def get_config(self) -> dict:
-        model = untrained(self.model)
-        return {**super().get_config(), "model": model, "only": self.only}
 
-    @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Captured":
-        model = keras.saving.deserialize_keras_object(config["model"], custom_objects=custom_objects)
-        return cls(**{**config, "model": model})
+def by_name(output: Any) -> dict[str, Any]:
+    """Return a model's output as a dict: what is none gets the name "output"."""
+    return output if isinstance(output, dict) else {"output": output}
 
 
 def untrained(model: keras.Model) -> dict:
@@ -83,6 +96,15 @@ def capture(model: keras.Model, only: str = "*") -> Captured:
     Raises:
         ZooTypeError: if `model` is not a Keras model.
     """
+    return Captured(a_model(model), only=only)
+
+
+def a_model(model: Any) -> keras.Model:
+    """Return `model` if it is one.
+
+    Raises:
+        ZooTypeError: if it is not.
+    """
     if not isinstance(model, keras.Model):
         raise ZooTypeError(f"model must be a keras.Model, got {type(model).__name__}")
-    return Captured(model, only=only)
+    return model

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from attention_zoo.calibrate.capture import capture, output_name
-from attention_zoo.core.tape import Tape
+from attention_zoo.core.tape import Seen, Tape
 
 
 def slopes(model: keras.Model, inputs: Any, direction: Any) -> list[np.ndarray]:
@@ -57,10 +57,10 @@ class _Scaled(keras.Model):
         return list(self.shifts.values())
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        def scaled(name: str, weights: Any) -> Any:
-            if name not in self.shifts:
-                return weights
-            return weights * (1.0 + keras.ops.cast(self.shifts[name], weights.dtype))
+        def scaled(seen: Seen) -> Any:
+            if seen.name not in self.shifts:
+                return seen.weights
+            return seen.weights * (1.0 + keras.ops.cast(self.shifts[seen.name], seen.weights.dtype))
 
         with Tape(rewrite=scaled):
             return keras.ops.cast(self.inner(inputs, training=False), "float32")

@@ -1,4 +1,4 @@
-"""The command `attention-zoo`: list, show, predict, explain, export, train, doctor.
+"""The command `attention-zoo`: list, show, predict, explain, export, train, inspect, monitor, calibrate, doctor.
 
 Whatever goes wrong by the user's hand ends in one sentence on stderr and exit code 2; `--debug` shows the traceback.
 """
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    from attention_zoo.cli import watching  # noqa: F401 - adds its commands
     from attention_zoo.cli.app import app
 
     try:

@@ -156,11 +156,11 @@ def predict(
     from attention_zoo.runtime import answer_options, preprocessor_class
 
     given = {"all_scores": all_scores, "beam": beam, "length_penalty": length_penalty, "max_length": max_length}
-    family = _family(name)
+    family = family_of(name)
     asked = answer_options(family, {**given, "nbest": nbest, "k": k})
     noun = preprocessor_class(family).noun
     wanted = read_inputs(inputs or [], file, column, noun)
-    task = _load(name)
+    task = load_task(name)
     answers = []
     with screen.progress("predicting", len(wanted)) as advance:
         for start in range(0, len(wanted), 256):
@@ -171,7 +171,7 @@ def predict(
     _print_answers(noun, wanted, answers, json)
 
 
-def _family(name: str) -> str:
+def family_of(name: str) -> str:
     """Return the family of a model; nothing heavy is imported for it."""
     from attention_zoo import catalogue
     from attention_zoo.presets.card import Card
@@ -212,9 +212,9 @@ def explain(
 
     if output.suffix.lower() not in (".html", ".png", ".svg", ".json"):
         raise ZooValueError(f"--output must end in .html, .png, .svg or .json, got {str(output)!r}")
-    _writable(output.parent)
-    given = one_input(one, preprocessor_class(_family(name)).noun)
-    task = _load(name)
+    writable(output.parent)
+    given = one_input(one, preprocessor_class(family_of(name)).noun)
+    task = load_task(name)
     with screen.progress("explaining"):
         explanation = task.explain(given)
         explanation.save(output)
@@ -229,6 +229,7 @@ def export(
     ],
     format: Annotated[str, typer.Option(help="savedmodel, onnx or both with a comma")] = "savedmodel,onnx",
     attention: Annotated[bool, typer.Option("--attention", help="attention maps as outputs too")] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="statistics of attention as outputs too")] = False,
 ) -> None:
     """Export a model to run without Keras.
 
@@ -242,12 +243,14 @@ def export(
             raise unknown("format", word, ("savedmodel", "onnx"))
     if not formats:
         raise ZooValueError("--format must be savedmodel, onnx or savedmodel,onnx, got nothing")
+    if attention and statistics:
+        raise ZooValueError("give --attention or --statistics, not both")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ZooValueError(f"{folder} exists; export wants a new or an empty folder")
-    _writable(folder.parent)
-    task = _load(name)
+    writable(folder.parent)
+    task = load_task(name)
     with screen.progress("exporting and comparing"):
-        report = task.export(folder, format=formats, attention=attention)
+        report = task.export(folder, format=formats, attention="statistics" if statistics else attention)
     for word, difference in report.differences.items():
         print(f"{word}: largest difference {difference:.1e}")
     print(folder)
@@ -287,7 +290,7 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(0 if any(row["works"] for row in report["backends"].values()) else 2)
 
 
-def _load(name: str) -> Any:
+def load_task(name: str) -> Any:
     """Load a trained model on the backend of this process."""
     from attention_zoo import catalogue
     from attention_zoo.errors import ZooValueError
@@ -330,7 +333,7 @@ def _prepare() -> None:
         raise ZooValueError(f"KERAS_BACKEND must be one of {backends.installed()}: {error}") from error
 
 
-def _writable(folder: Path) -> None:
+def writable(folder: Path) -> None:
     """Refuse a folder that cannot be written before minutes are spent on what goes into it."""
     from attention_zoo.errors import ZooFileError
 

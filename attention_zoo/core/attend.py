@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from attention_zoo.core import paths
-from attention_zoo.core.masks import Masks, hide_queries, pair_mask
+from attention_zoo.core.masks import Masks, both, hide_queries, pair_mask, seen_pairs
 from attention_zoo.core.normalizers import Normalizer, Softmax
 from attention_zoo.core.patterns import Full, Pattern
 from attention_zoo.core.positions import NoPosition, Pairs, Places, Position, at_origin, places_from
 from attention_zoo.core.rows import mix_rows, scaled, weigh_rows
 from attention_zoo.core.scores import ScaledDot, Score
-from attention_zoo.core.tape import Site, tap, watched
+from attention_zoo.core.tape import Site, tap, watched, watched_rows
 
 MAP_AXES = ("batch", "head", "query", "key")
 
@@ -113,20 +113,31 @@ def attend(
     masks = Masks() if masks is None else masks
     if not prepared:
         query, key = parts.prepare_query(query, start), parts.prepare_key(key)
-    if not (need_weights or watched() or parts.need_map):
+    rows = watched_rows()
+    if not (need_weights or parts.need_map or (watched() and rows is None)):
         output = _without_map(query, key, value, parts, masks, training, start)
         if output is not None:
+            if rows is not None:
+                _show_rows(query, key, value.dtype, path, parts, masks, start, rows)
             return Attended(output, None)
-    return _with_map(query, key, value, path, parts, masks, training, start)
-
-
-def _with_map(
-    query: Any, key: Any, value: Any, path: str, parts: Parts, masks: Masks, training: bool | None, start: Any
-) -> Attended:
-    """Form the map, pass it through the tap and mix."""
     query, key, value = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key, value))
-    queries, keys = places_from(start, ops.shape(query)[2]), ops.arange(ops.shape(key)[2])
-    places = Places(ops.expand_dims(queries, 1), ops.expand_dims(keys, 0))
+    places = _places(places_from(start, ops.shape(query)[2]), ops.shape(key)[2])
+    weights = _weigh(query, key, value.dtype, path, parts, masks, training, places)
+    mixed = weights if parts.dropout is None else parts.dropout(weights)
+    output = mix_rows(mixed, value)
+    extra = parts.position.mix(mixed, places)
+    output = output if extra is None else output + extra
+    return Attended(ops.transpose(output, (0, 2, 1, 3)), weights)
+
+
+def _places(queries: Any, keys: Any) -> Places:
+    return Places(ops.expand_dims(queries, 1), ops.expand_dims(ops.arange(keys), 0))
+
+
+def _weigh(
+    query: Any, key: Any, dtype: str, path: str, parts: Parts, masks: Masks, training: bool | None, places: Places
+) -> Any:
+    """Form the map of queries and keys [batch, head, length, channel] and pass it through the tap."""
     mask = pair_mask(masks, parts.pattern.allowed(*places))
     scores = parts.score.compare(query, key)
     if parts.position.by_content:
@@ -138,12 +149,31 @@ def _with_map(
     if parts.mix_weights is not None:
         weights = parts.mix_weights(weights)
     weights = hide_queries(weights, masks)
-    weights = tap(Site(path, "mix", MAP_AXES), ops.cast(weights, value.dtype))
-    mixed = weights if parts.dropout is None else parts.dropout(weights)
-    output = mix_rows(mixed, value)
-    extra = parts.position.mix(mixed, places)
-    output = output if extra is None else output + extra
-    return Attended(ops.transpose(output, (0, 2, 1, 3)), weights)
+    seen = seen_pairs(masks, parts.pattern.allowed(*places)) if watched() else None
+    weights = tap(Site(path, "mix", MAP_AXES), ops.cast(weights, dtype), seen)
+    return weights
+
+
+def _show_rows(query: Any, key: Any, dtype: str, path: str, parts: Parts, masks: Masks, start: Any, rows: int) -> None:
+    """Form evenly spaced rows of the map for who watches: memory grows with the keys alone."""
+    length = ops.shape(query)[1]
+    query, key = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key))
+    queries = places_from(start, length)
+    if not isinstance(length, int) or length > rows:
+        chosen = ops.arange(rows) * length // rows
+        # Where there are fewer queries than rows, some come twice: only the first of each counts.
+        fresh = ops.concatenate([ops.ones_like(chosen[:1], dtype="bool"), chosen[1:] > chosen[:-1]], axis=0)
+        fresh = ops.expand_dims(fresh, 0)
+        shown = masks.queries
+        shown = fresh if shown is None else both(fresh, ops.cast(ops.take(shown, chosen, axis=1), "bool"))
+        masks = masks._replace(queries=shown, pairs=None if masks.pairs is None else _rows_of(masks.pairs, chosen))
+        query, queries = ops.take(query, chosen, axis=2), ops.take(queries, chosen)
+    _weigh(query, key, dtype, path, parts, masks, False, _places(queries, ops.shape(key)[2]))
+
+
+def _rows_of(pairs: Any, chosen: Any) -> Any:
+    """Return the chosen rows of a mask [batch, head, query, key]; one row stands for all."""
+    return pairs if pairs.shape[-2] == 1 else ops.take(pairs, chosen, axis=-2)
 
 
 def _without_map(

@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from attention_zoo.core.attend import MAP_AXES, Attended
-from attention_zoo.core.masks import Masks, hide_queries, pair_mask
+from attention_zoo.core.masks import Masks, hide_queries, pair_mask, seen_pairs
 from attention_zoo.core.rows import compare_rows, mix_rows, share_heads
 from attention_zoo.core.tape import Site, tap, watched
 
@@ -155,9 +155,10 @@ def _with_map(query: Any, key: Any, value: Any, path: str, masks: Masks, causal:
         places = ops.arange(ops.shape(key)[2])
         allowed = ops.expand_dims(places, 0) <= ops.expand_dims(ops.arange(ops.shape(query)[2]), 1)
     mask = pair_mask(masks._replace(keys=None), allowed)
+    seen = seen_pairs(masks, allowed) if watched() else None
     products = products if mask is None else ops.where(mask, products, 0.0)
     weights = _over(products, ops.sum(products, axis=-1, keepdims=True))
-    weights = tap(Site(path, "mix", MAP_AXES), hide_queries(weights, masks))
+    weights = tap(Site(path, "mix", MAP_AXES), hide_queries(weights, masks), seen)
     return mix_rows(weights, value), weights
 
 

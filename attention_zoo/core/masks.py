@@ -54,6 +54,14 @@ def pair_mask(masks: Masks, allowed: Any) -> Any:
     return both(mask, allowed)
 
 
+def seen_pairs(masks: Masks, allowed: Any = None) -> Any:
+    """Return what `pair_mask` returns, but without the rows of padded queries: for who watches the map."""
+    mask = pair_mask(masks, allowed)
+    if masks.queries is None:
+        return mask
+    return both(mask, ops.expand_dims(ops.cast(masks.queries, "bool"), (1, 3)))
+
+
 def hide_queries(rows: Any, masks: Masks) -> Any:
     """Set to zero what belongs to padded queries; `rows` is [batch, head, query, ...]."""
     if masks.queries is None:

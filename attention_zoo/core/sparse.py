@@ -6,10 +6,10 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.core.attend import MAP_AXES, Attended
-from attention_zoo.core.masks import MASKED, Masks, hide_queries, pair_mask
+from attention_zoo.core.masks import MASKED, Masks, hide_queries, pair_mask, seen_pairs
 from attention_zoo.core.patterns import Window
 from attention_zoo.core.rows import compare_rows, mix_rows
-from attention_zoo.core.tape import Site, tap
+from attention_zoo.core.tape import Site, tap, watched
 from attention_zoo.core.windows import Blocks
 
 # Rows of the table of chosen blocks; a longer sequence starts it again.
@@ -130,7 +130,8 @@ def _with_map(near: Heads, far: Heads, layout: Layout, path: str, masks: Masks, 
     first = _softmax(compare_rows(far.query[:, :, :count], far.key), mask[:, :, :count])
     rest = _softmax(compare_rows(near.query[:, :, count:], near.key), mask[:, :, count:])
     weights = hide_queries(ops.concatenate([first, rest], axis=2), masks)
-    weights = tap(Site(path, "mix", MAP_AXES), ops.cast(weights, near.value.dtype))
+    seen = seen_pairs(masks, ops.expand_dims(allowed, (0, 1))) if watched() else None
+    weights = tap(Site(path, "mix", MAP_AXES), ops.cast(weights, near.value.dtype), seen)
     output = [mix_rows(weights[:, :, :count], far.value), mix_rows(weights[:, :, count:], near.value)]
     return Attended(ops.concatenate(output, axis=2), weights)
 

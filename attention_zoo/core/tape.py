@@ -30,19 +30,45 @@ class Site(NamedTuple):
     axes: tuple[str, ...]
 
 
+class Seen(NamedTuple):
+    """One map at the moment when it is made.
+
+    Args:
+        name: of the site, unique within the call.
+        site: where it is made.
+        weights: the map.
+        mask: bool, broadcasting to the map: which weights may be other than zero; None where nobody says so.
+    """
+
+    name: str
+    site: Site
+    weights: Any
+    mask: Any = None
+
+
 class Tape:
     """Record the maps made inside one `call`, and change them where asked.
 
     Args:
-        rewrite: called with the site's name and the weights; what it returns is used in place of the weights.
+        rewrite: called with a `Seen`; what it returns is used in place of its weights.
         only: a glob on site paths; maps that do not match pass by unseen.
+        keep: False keeps no maps, where `rewrite` has all that it needs of them.
+        rows: how many queries of a map are enough, where the map need not be made for other reasons; None wants all.
+            Of a longer map that many rows, evenly spaced, are shown; what `rewrite` returns for them is not used.
     """
 
-    def __init__(self, rewrite: Callable[[str, Any], Any] | None = None, only: str = "*"):
+    def __init__(
+        self,
+        rewrite: Callable[[Seen], Any] | None = None,
+        only: str = "*",
+        keep: bool = True,
+        rows: int | None = None,
+    ):
         self.maps: dict[str, Any] = {}
+        self.masks: dict[str, Any] = {}
         self.sites: dict[str, Site] = {}
         self._rewrite = rewrite
-        self._only = only
+        self._only, self._keep, self.rows = only, keep, rows
         self._visits: dict[str, int] = {}
 
     def __enter__(self) -> "Tape":
@@ -52,7 +78,7 @@ class Tape:
     def __exit__(self, *exc: object) -> None:
         _OPEN.reset(self._token)
 
-    def visit(self, site: Site, weights: Any) -> Any:
+    def visit(self, site: Site, weights: Any, mask: Any = None) -> Any:
         """Note `weights` under a name unique to this call and return what is to be used."""
         if not fnmatch.fnmatchcase(site.path, self._only):
             return weights
@@ -60,8 +86,9 @@ class Tape:
         self._visits[site.path] = visits + 1
         name = site.path if visits == 0 else f"{site.path}#{visits}"
         if self._rewrite is not None:
-            weights = self._rewrite(name, weights)
-        self.maps[name] = weights
+            weights = self._rewrite(Seen(name, site, weights, mask))
+        if self._keep:
+            self.maps[name], self.masks[name] = weights, mask
         self.sites[name] = site
         return weights
 
@@ -71,10 +98,25 @@ def watched() -> bool:
     return bool(_OPEN.get())
 
 
-def tap(site: Site, weights: Any) -> Any:
-    """Pass `weights` through every open tape, outermost first, and return what is to be used."""
-    for tape in _OPEN.get():
-        weights = tape.visit(site, weights)
+def watched_rows() -> int | None:
+    """Return how many rows of a map are enough for all that watch; None where one wants the whole map, or nobody is."""
+    wanted = [tape.rows for tape in _OPEN.get()]
+    return None if not wanted or None in wanted else max(wanted)
+
+
+def tap(site: Site, weights: Any, mask: Any = None) -> Any:
+    """Pass `weights` through every open tape, innermost first, and return what is to be used.
+
+    Who watches a model from outside so sees what its own rules have made of the map.
+
+    Args:
+        site: where the map is made.
+        weights: the map.
+        mask: bool, broadcasting to the map: False where a pair may not meet, or a query is padding; None where the map
+            alone tells, by weights of exactly zero.
+    """
+    for tape in reversed(_OPEN.get()):
+        weights = tape.visit(site, weights, mask)
     return weights
 
 

@@ -37,7 +37,7 @@ def export_model(
     *,
     probes: Sequence[Mapping[str, np.ndarray]],
     formats: Sequence[str] = FORMATS,
-    attention: bool = False,
+    attention: bool | str = False,
     tolerance: float = 1e-4,
     modules: Sequence[str] = (),
     overwrite: bool = False,
@@ -54,7 +54,8 @@ def export_model(
         probes: at least two dicts of input arrays by name, of different batch and of different size in each axis that
             the model leaves open. The exported graphs must answer them as the model does.
         formats: any of "savedmodel" and "onnx".
-        attention: also return every attention map as a named output ("attention.<site>").
+        attention: True also returns every attention map as a named output ("attention.<site>"), "statistics" its
+            statistics ("statistics.<site>").
         tolerance: largest difference allowed, absolute for numbers up to 1 and relative above.
         modules: modules to import in the child, for registered classes and functions that are no layers; those of
             the model's layers are found without.
@@ -79,7 +80,7 @@ def export_graphs(
     graphs: Mapping[str, Graph],
     folder: str | os.PathLike,
     *,
-    attention: bool = False,
+    attention: bool | str = False,
     tolerance: float = 1e-4,
     modules: Sequence[str] = (),
     overwrite: bool = False,
@@ -92,7 +93,8 @@ def export_graphs(
             `savedmodel/`, of which the first is also `serving_default`; a graph that is alone and named "model" has
             Keras's own signature "serve". Layers that several models share are stored once in the SavedModel.
         folder: destination, see `export_model`.
-        attention: also return every attention map as a named output; only of a graph that is alone.
+        attention: True also returns every attention map as a named output, "statistics" its statistics; only of a graph
+            that is alone.
         tolerance: largest difference allowed, see `export_model`.
         modules: modules to import in the child, see `export_model`.
         overwrite: replace an earlier export that lies in `folder`.
@@ -177,8 +179,10 @@ def _check_graphs(request: ExportRequest | GraphsRequest) -> None:
         if not GRAPH_NAME.fullmatch(name):
             raise ZooValueError(f"the name of a graph must be a word of small letters, got {name!r}")
         check_formats(graph.formats)
+    if request.attention not in WATCHING:
+        raise unknown("attention", request.attention, [name for name in WATCHING if isinstance(name, str)])
     if request.attention and len(request.graphs) > 1:
-        raise ZooValueError(f"attention=True wants one graph, got {', '.join(request.graphs)}")
+        raise ZooValueError(f"attention={request.attention!r} wants one graph, got {', '.join(request.graphs)}")
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -225,7 +229,7 @@ def _watched(name: str, model: Any, request: ExportRequest | GraphsRequest) -> A
     with of_graph(name, len(request.graphs)):
         if not isinstance(model, keras.Model):
             raise ZooTypeError(f"model must be a keras.Model, got {type(model).__name__}")
-    return _with_maps(model) if request.attention else model
+    return WATCHING[request.attention](model)
 
 
 def _whole(models: Mapping[str, Any]) -> Any:
@@ -264,6 +268,15 @@ def _with_maps(model: Any) -> Any:
     from attention_zoo.calibrate.capture import capture
 
     return capture(model)
+
+
+def _with_statistics(model: Any) -> Any:
+    from attention_zoo.calibrate.probe import probe
+
+    return probe(model)
+
+
+WATCHING = {False: lambda model: model, True: _with_maps, "maps": _with_maps, "statistics": _with_statistics}
 
 
 def _modules(model: Any, named: Sequence[str]) -> list[str]:

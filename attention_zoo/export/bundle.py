@@ -38,7 +38,7 @@ def bundle(
     task: Any,
     folder: str | os.PathLike,
     formats: Sequence[str] = FORMATS,
-    attention: bool = False,
+    attention: bool | str = False,
     *,
     tolerance: float = 1e-4,
     modules: Sequence[str] = (),
@@ -53,7 +53,8 @@ def bundle(
         folder: destination; it must not exist, or be empty.
         formats: any of "savedmodel" and "onnx"; `attention_zoo.runtime` needs "onnx". Of each graph those are written
             that are its own too.
-        attention: also return every attention map as a named output; only where there is one graph.
+        attention: True also returns every attention map as a named output, "statistics" its statistics; only where
+            there is one graph.
         tolerance: largest difference allowed, see `export_model`.
         modules: modules that register the user's own parts, see `export_model`.
         overwrite: replace an earlier bundle that lies in `folder`.

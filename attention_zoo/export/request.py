@@ -29,7 +29,7 @@ class ExportRequest:
     folder: str | os.PathLike
     probes: Sequence[Mapping[str, np.ndarray]]
     formats: Sequence[str] = FORMATS
-    attention: bool = False
+    attention: bool | str = False
     tolerance: float = 1e-4
     modules: Sequence[str] = ()
     overwrite: bool = False
@@ -46,7 +46,7 @@ class GraphsRequest:
 
     graphs: Mapping[str, Graph]
     folder: str | os.PathLike
-    attention: bool = False
+    attention: bool | str = False
     tolerance: float = 1e-4
     modules: Sequence[str] = ()
     overwrite: bool = False

@@ -184,10 +184,11 @@ class MultiHeadAttention(Projected, Incremental, keras.layers.Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        mask: Any = None,
     ) -> Any:
         if value is None:
-            # Keras fills `query_mask` only where there are several tensors.
-            query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+            # Keras fills `query_mask` only where there are several tensors, and `mask` where there is one.
+            query_mask = mask if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         masks = self._masks(query_mask, both(value_mask, key_mask), attention_mask)
         fold = self._folding.fold

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attention_zoo.errors import ZooFileError, ZooTypeError
 
-CONFIG, WEIGHTS, PREPROCESSOR = "config.json", "weights.npz", "preprocessor"
-OURS = frozenset({CONFIG, WEIGHTS, PREPROCESSOR, "card.json"})
+CONFIG, WEIGHTS, PREPROCESSOR, RULES = "config.json", "weights.npz", "preprocessor", "rules.json"
+OURS = frozenset({CONFIG, WEIGHTS, PREPROCESSOR, RULES, "card.json"})
 
 
 def write_folder(folder: str | os.PathLike, fill: Callable[[Path], None]) -> Path:

@@ -10,10 +10,12 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from attention_zoo.calibrate import rule_files
+from attention_zoo.calibrate.reweight import Reweighted
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 from attention_zoo.files import read_json, write_json
 from attention_zoo.models.config import Config
-from attention_zoo.models.folders import CONFIG, PREPROCESSOR, WEIGHTS, write_folder
+from attention_zoo.models.folders import CONFIG, PREPROCESSOR, RULES, WEIGHTS, write_folder
 from attention_zoo.presets.card import CARD, Card
 from attention_zoo.presets.weights import load_weights, save_weights
 from attention_zoo.training import precision
@@ -140,6 +142,8 @@ class Task(abc.ABC):
             write_json(new / CONFIG, self.config.to_dict())
             save_weights(new / WEIGHTS, arrays(model), half=half)
             preprocessor.save(new / PREPROCESSOR)
+            if isinstance(model, Reweighted):
+                write_json(new / RULES, rule_files.to_dict(model))
             told.write(new)
 
         destination = write_folder(folder, fill)
@@ -179,6 +183,8 @@ class Task(abc.ABC):
             task._model = task._built(config)
         except (ZooValueError, ZooTypeError) as error:
             raise ZooFileError(f"{folder / CONFIG} is damaged: {error}") from error
+        if (folder / RULES).is_file():
+            task._model = _with_rules(task._model, folder / RULES)
         put(task._model, load_weights(folder / WEIGHTS), folder / WEIGHTS)
         return task
 
@@ -191,7 +197,7 @@ class Task(abc.ABC):
         self,
         folder: str | os.PathLike,
         format: str | Sequence[str] = ("savedmodel", "onnx"),
-        attention: bool = False,
+        attention: bool | str = False,
         **options: Any,
     ) -> Any:
         """Export graphs with all that it takes to answer raw input, checked number by number before they are kept.
@@ -199,7 +205,8 @@ class Task(abc.ABC):
         Args:
             folder: destination; it must not exist, or be empty.
             format: "savedmodel", "onnx", or both ("savedmodel,onnx" or a list). `attention_zoo.runtime` needs "onnx".
-            attention: also return every attention map as a named output; only where there is one graph.
+            attention: True also returns every attention map as a named output, "statistics" its statistics (for
+                `attention_zoo.watch`); only where there is one graph.
             **options: as for `attention_zoo.export.bundle` (tolerance, overwrite, timeout ...).
 
         Returns:
@@ -216,6 +223,13 @@ class Task(abc.ABC):
         # Backbones of other libraries are layers that the export's own process must know.
         options.setdefault("modules", ("attention_zoo.interop",))
         return bundle(self, folder, names, attention, **options)
+
+
+def _with_rules(model: keras.Model, path: Path) -> keras.Model:
+    try:
+        return rule_files.from_dict(model, read_json(path, rule_files.FORMAT))
+    except (ZooValueError, ZooTypeError) as error:
+        raise ZooFileError(f"{path} is damaged: {error}") from error
 
 
 def arrays(model: keras.Model) -> list[tuple[str, np.ndarray]]:

@@ -176,10 +176,19 @@ def calibration_error(probabilities, labels, bins: int = 15) -> float:
     """
     probabilities = _table("probabilities", probabilities)
     labels = _labels(labels, probabilities.shape[1], len(probabilities))
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    return confidence_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
+
+
+def confidence_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Return the `calibration_error` of answers of any kind.
+
+    Args:
+        confidence: of each answer, 0..1.
+        right: True, or 1, where the answer is right.
+        bins: how many equal parts of 0..1.
+    """
     place = np.clip(np.ceil(confidence * bins).astype("int64") - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(place, weights=right - confidence, minlength=bins)).sum() / len(labels))
+    return float(np.abs(np.bincount(place, weights=right - confidence, minlength=bins)).sum() / len(confidence))
 
 
 def softmax(logits, temperature: float = 1.0) -> np.ndarray:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = sorted((ROOT / "attention_zoo").rglob("*.py"))
 CODE = PACKAGE + sorted((ROOT / "recipes").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
 # Keras's own constructor has these arguments; ours must take them all.
-WIDE = {"attention_zoo/layers/multi_head.py"}
+WIDE = {"attention_zoo/layers/multi_head.py", "attention_zoo/layers/heads/segment_memory.py"}
 BACKENDS = re.compile(r"\b(tensorflow|jax|torch|pytorch)\b", re.IGNORECASE)
 NAMED_BACKENDS = ("attention_zoo/backends.py", "attention_zoo/export/")
 READS_ENVIRONMENT = ("presets/shelf.py", "data/store.py", "backends.py", "export/", "cli/", "testing/")

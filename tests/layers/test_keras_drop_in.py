@@ -63,9 +63,32 @@ def test_the_constructor_takes_the_same_arguments_in_the_same_order(name):
 def test_the_call_takes_the_same_arguments_in_the_same_order(name):
     theirs = inspect.signature(getattr(keras.layers, name).call).parameters.values()
     ours = inspect.signature(getattr(layers, name).call).parameters.values()
-    assert [argument.name for argument in ours] == [argument.name for argument in theirs]
+    # Last comes the mask that Keras fills where there is one tensor alone, which its own layers do not take.
+    assert [argument.name for argument in ours] == [*(argument.name for argument in theirs), "mask"]
     for one, other in list(zip(theirs, ours))[3:]:
         assert one.default == other.default, one.name
+
+
+SELF_ATTENTION = (
+    "multi_head",
+    "grouped_query",
+    "transformer_xl",
+    "interpretable",
+    "auto_correlation",
+    "induced_set",
+    "linear",
+)
+
+
+@pytest.mark.parametrize("name", SELF_ATTENTION)
+def test_a_mask_that_keras_carries_is_seen_in_self_attention_compiled_or_not(name):
+    inputs = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(20, 8, mask_zero=True)(inputs)
+    model = keras.Model(inputs, layers.get(name, num_heads=2, key_dim=4)(vectors))
+    short = np.array([[3, 5, 7, 9]], "int32")
+    padded = np.pad(short, ((0, 0), (0, 5)))
+    for answer in (model.predict_on_batch, lambda ids: numbers(model(ids))):
+        np.testing.assert_allclose(answer(padded)[:, :4], answer(short), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LAYERS)

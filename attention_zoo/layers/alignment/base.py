@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.alignment.stepping import run_steps
 
@@ -148,7 +149,8 @@ class StepwiseAlignment(keras.layers.Layer):
             weights = weights * ops.expand_dims(ops.cast(query_mask, weights.dtype), -1)
         self.judge(weights, query_mask)
         site = Site(site_path(self), "mix", ("batch", "head", "query", "key"))
-        weights = tap(site, ops.expand_dims(ops.cast(weights, prepared.memory.dtype), 1))
+        seen = seen_pairs(Masks(query_mask, memory_mask))
+        weights = tap(site, ops.expand_dims(ops.cast(weights, prepared.memory.dtype), 1), seen)
         contexts = _mix(ops.squeeze(weights, 1), prepared.memory)
         return (contexts, weights) if return_attention_scores else contexts
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from attention_zoo.checks import whole_number
 from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment, with_map
 from attention_zoo.layers.alignment.content import Alignment
@@ -273,7 +274,8 @@ class InputFeeding(keras.layers.Layer):
         prepared = self.decoder.prepare(memory, memory_mask)
         first = self.decoder.first_state(prepared)
         outputs, weights = run_cell(self.decoder, query, prepared, first, query_mask, training)
-        weights = tap(Site(site_path(self), "mix", ("batch", "head", "query", "key")), weights)
+        site = Site(site_path(self), "mix", ("batch", "head", "query", "key"))
+        weights = tap(site, weights, seen_pairs(Masks(query_mask, memory_mask)))
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_output_shape(self, query_shape: Any, memory_shape: Any) -> tuple:

@@ -70,7 +70,6 @@ class EfficientAttention(MultiHeadAttention):
         self._refuse(query, value, attention_mask, use_causal_mask)
         query_mask = mask if query_mask is None else query_mask
         if value is None:
-            query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         masks = self._masks(query_mask, both(value_mask, key_mask), attention_mask)
         fold = self._folding.fold

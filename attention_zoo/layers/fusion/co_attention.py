@@ -25,11 +25,12 @@ class _CoAttention(keras.layers.Layer):
 
     def _sum_up(self, name: str, inputs: Any, scores: Any, mask: Any, training: bool | None) -> Any:
         """Weigh inputs [batch, length, width] by scores [batch, length, 1] and sum."""
-        mask = None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), (1, 2))
+        seen = None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), 1)
+        mask = None if mask is None else ops.expand_dims(seen, 1)
         scores = ops.expand_dims(ops.swapaxes(scores, 1, 2), 1)
         weights = ops.squeeze(self.normalizer.normalize(scores, mask, training), 1)
         weights = ops.cast(weights, inputs.dtype)
-        weights = tap(Site(f"{site_path(self)}/{name}", "mix", ("batch", "head", "key")), weights)
+        weights = tap(Site(f"{site_path(self)}/{name}", "mix", ("batch", "head", "key")), weights, seen)
         return ops.squeeze(ops.matmul(weights, inputs), 1)
 
     def _build_normalizer(self, width: int) -> None:

@@ -82,14 +82,15 @@ class SegmentMemoryAttention(MultiHeadAttention):
         use_causal_mask: bool = False,
         memory: Any = None,
         memory_mask: Any = None,
+        mask: Any = None,
     ) -> Any:
         if memory is None:
             masks = (query_mask, value_mask, key_mask, attention_mask)
-            return super().call(query, value, key, *masks, return_attention_scores, training, use_causal_mask)
+            return super().call(query, value, key, *masks, return_attention_scores, training, use_causal_mask, mask)
         if value is not None and value is not query:
             raise ZooValueError("memory is of the query's own sequence: value must be left out, got one")
         memory = ops.stop_gradient(ops.cast(memory, query.dtype))
-        query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+        query_mask = mask if query_mask is None else query_mask
         masks = self._masks(query_mask, _joined(memory, memory_mask, query, query_mask), attention_mask)
         start, context = ops.shape(memory)[1], ops.concatenate([memory, query], axis=1)
         placed, placed_context = self.position.embed(query, start), self.position.embed(context)

@@ -99,8 +99,9 @@ class StructuredSelfAttention(keras.layers.Layer):
         if self.penalty:
             self.add_loss(self.penalty * _overlap(weights))
         between = ("group",) * (len(inputs.shape) - 3)
+        seen = None if mask is None else ops.squeeze(mask, -2)
         site = Site(site_path(self), "mix", ("batch", *between, "head", "key"))
-        return tap(site, ops.cast(weights, inputs.dtype))
+        return tap(site, ops.cast(weights, inputs.dtype), seen)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Drop the mask of the time axis, which is gone; a group with nothing to see is masked in its turn."""

@@ -118,7 +118,7 @@ class InterestEvolution(keras.layers.Layer):
         scores = ops.expand_dims(ops.transpose(scores, (0, 2, 1)), 1)
         mask = None if keys_mask is None else ops.expand_dims(ops.cast(keys_mask, "bool"), (1, 2))
         weights = ops.squeeze(self.normalizer.normalize(scores, mask, training), (1, 2))
-        weights = tap(Site(site_path(self), "mix", ("batch", "key")), ops.cast(weights, interests.dtype))
+        weights = tap(Site(site_path(self), "mix", ("batch", "key")), ops.cast(weights, interests.dtype), keys_mask)
         weighed = ops.concatenate([interests, ops.expand_dims(weights, -1)], axis=-1)
         return self.evolution(weighed, mask=keys_mask, training=training)
 

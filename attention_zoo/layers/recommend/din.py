@@ -137,7 +137,7 @@ class TargetAttention(keras.layers.Layer):
         mask = None if keys_mask is None else ops.expand_dims(ops.cast(keys_mask, "bool"), 1)
         scores = ops.cast(self.compare(asked, keys, mask, training), "float32")
         weights = self.weigh(scores, mask, training)
-        weights = tap(Site(site_path(self), "mix", ("batch", "query", "key")), ops.cast(weights, keys.dtype))
+        weights = tap(Site(site_path(self), "mix", ("batch", "query", "key")), ops.cast(weights, keys.dtype), mask)
         output = ops.matmul(weights, keys)
         return ops.squeeze(output, 1) if len(query.shape) == 2 else output
 

@@ -95,10 +95,12 @@ class AutoCorrelation(keras.layers.Layer):
         dense.build(shape)
         return dense
 
-    def call(self, query: Any, value: Any = None, query_mask: Any = None, value_mask: Any = None) -> Any:
+    def call(
+        self, query: Any, value: Any = None, query_mask: Any = None, value_mask: Any = None, mask: Any = None
+    ) -> Any:
         if value is None:
-            # Keras fills `query_mask` only where there are several tensors.
-            query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+            # Keras fills `query_mask` only where there are several tensors, and `mask` where there is one.
+            query_mask = mask if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         length = ops.shape(query)[1]
         queries = _signals(self.query_dense(query), query_mask, length)

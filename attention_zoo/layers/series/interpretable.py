@@ -95,10 +95,11 @@ class InterpretableAttention(keras.layers.Layer):
         query_mask: Any = None,
         value_mask: Any = None,
         training: bool | None = None,
+        mask: Any = None,
     ) -> Any:
         if value is None:
-            # Keras fills `query_mask` only where there are several tensors.
-            query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+            # Keras fills `query_mask` only where there are several tensors, and `mask` where there is one.
+            query_mask = mask if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         dropping = (lambda weights: self.dropping(weights, training=True)) if training and self.dropout else None
         attended = attend(

@@ -67,8 +67,9 @@ class SetAttention(MultiHeadAttention):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
+        mask: Any = None,
     ) -> Any:
-        masks = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        masks = {"mask": mask, "query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         result = super().call(
             query,
             value,
@@ -153,10 +154,11 @@ class InducedSetAttention(_ThroughPoints):
         query_mask: Any = None,
         value_mask: Any = None,
         training: bool | None = None,
+        mask: Any = None,
     ) -> Any:
         if value is None:
-            # Keras fills `query_mask` only where there are several tensors.
-            query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+            # Keras fills `query_mask` only where there are several tensors, and `mask` where there is one.
+            query_mask = mask if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         points = self.gather(for_each(self.induced, query), value, value_mask=value_mask, training=training)
         return self.spread(query, points, query_mask=query_mask, training=training)

@@ -2,16 +2,17 @@
 
 import abc
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 
-from attention_zoo.answers import Answer, decide
+from attention_zoo.answers import Answer, decide, sigmoid, softmax
+from attention_zoo.calibrate import Calibration, Reweighted, calibrate, collect, reweight
 from attention_zoo.checks import whole_number
 from attention_zoo.data import has_split
-from attention_zoo.errors import unknown
+from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging
 from attention_zoo.models.classifier.backbone import described, take_weights
@@ -265,6 +266,128 @@ class Classifier(Task):
     def _decide(self, logits: np.ndarray, all_scores: bool) -> list[Answer]:
         names = ("labels", "multi_label", "thresholds", "temperature")
         return decide(logits, **{name: getattr(self.config, name) for name in names}, all_scores=all_scores)
+
+    def trial(self, given: Any, label: str, method: str) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """Return what an explanation calls important, and how answers are scored with parts of the input hidden.
+
+        Args:
+            given: one input of the family.
+            label: whose score is explained.
+            method: of the family's explanations.
+
+        Returns:
+            The importance of each part [parts]; and a function from bool [versions, parts], True where a part is shown,
+            to the probability of the label [versions].
+
+        Raises:
+            ZooValueError: if the method is unknown, or the family has no explanation that can be judged so.
+        """
+        raise ZooValueError(f"explanations of a {self.config.family} cannot be judged by hiding parts of {given!r}")
+
+    def faithfulness(self, given: Any, method: str = "attention", *, label: str | None = None, **options: Any) -> Any:
+        """Say whether an explanation of one answer says what the model does, by deletion and insertion.
+
+        Args:
+            given: one input of the family.
+            method: "attention" (where the pooling looked), "gradient" (attention times gradient), or "occlusion" (what
+                the score loses when the part is hidden).
+            label: whose score is explained; None takes the best.
+            **options: of `calibrate.faithfulness` (steps, orders, seed).
+
+        Returns:
+            A `calibrate.Faithfulness`, to be compared with its random orders.
+
+        Raises:
+            ZooTypeError, ZooValueError: if the input cannot work, or the label, the method or a number is unknown.
+        """
+        from attention_zoo.calibrate import faithfulness
+
+        if label is None:
+            scores = self.predict([given], all_scores=True)[0].scores
+            label = max(scores, key=scores.get)
+        importance, score = self.trial(given, self._wanted_labels(label)[0], method)
+        return faithfulness(score, importance, **options)
+
+    def chances(self, logits: np.ndarray, label: str) -> np.ndarray:
+        """Return the probability of a label.
+
+        Args:
+            logits: [versions, labels].
+            label: a known one.
+
+        Returns:
+            [versions].
+        """
+        scaled = np.asarray(logits, np.float64) / self.config.temperature
+        found = sigmoid(scaled) if self.config.multi_label else softmax(scaled)
+        return found[:, self.labels.index(label)]
+
+    def statistics(self, inputs: Any, only: str = "*", *, batch_size: int = BATCH) -> dict[str, np.ndarray]:
+        """Return statistics of the attention on inputs, for a detector or a baseline of `attention_zoo.watch`.
+
+        Args:
+            inputs: as for `predict`.
+            only: a glob on sites.
+            batch_size: inputs run at once.
+
+        Returns:
+            By site, float32 [inputs, heads, statistics], in the order of the inputs.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `predict`.
+        """
+        learning = Learning(batch_size=whole_number("batch_size", batch_size, unit=f"{self.raw.noun}s run at once"))
+        batches = self.batches(self.raw.items(inputs), None, learning, shuffle=False)
+        return {site: batches.restore(values) for site, values in collect(self.model, batches, only).items()}
+
+    def reweight(self, rules: Any) -> Self:
+        """Put rules into the attention, in place of those that are there.
+
+        They are saved, loaded and exported with the classifier.
+
+        Args:
+            rules: as of `calibrate.reweight`; None takes all away.
+
+        Returns:
+            self.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `calibrate.reweight`.
+        """
+        base = self.model.model if isinstance(self.model, Reweighted) else self.model
+        self._model = base if rules is None else reweight(base, rules)
+        return self
+
+    def calibrate(self, data: Any, held_out: Any, *, rules: Any = "temperature", **options: Any) -> Calibration:
+        """Learn rules of attention on data that the classifier was not trained on, and nothing else.
+
+        Args:
+            data: as for `fit`, of a Dataset its "val" split.
+            held_out: the same, which tells whether the rules help; of a Dataset its "test" split.
+            rules: as of `calibrate.reweight`.
+            **options: of `calibrate.calibrate` (epochs, learning_rate, seed ...).
+
+        Returns:
+            What came of it, measured on `held_out`. Where accuracy fell or nll rose the classifier is as it was.
+
+        Raises:
+            ZooTypeError, ZooValueError, ZooFileError: as `fit` and `calibrate.reweight`.
+        """
+        if self.answering is not self.model:
+            raise ZooValueError(
+                f"a {self.config.family} has several outputs: calibrate(task.answering, ...) by yourself"
+            )
+        learning = Learning(batch_size=options.pop("batch_size", BATCH), seed=options.get("seed", 0))
+        parts = (self._read(data, "val"), self._read(held_out, "test"))
+        learned, judged = (
+            given if part is None else self._batches(part, learning, shuffle=shuffle)
+            for given, part, shuffle in zip((data, held_out), parts, (True, False))
+        )
+        before = self.model
+        base = before.model if isinstance(before, Reweighted) else before
+        found = calibrate(base, learned, judged, rules=rules, temperature=self.temperature, **options)
+        self._model = found.model if found.kept else before
+        return found
 
     def _wanted_labels(self, labels: Any) -> list[str] | None:
         """Return the labels that an explanation is asked for; None where it shall choose."""

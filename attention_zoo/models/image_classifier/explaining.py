@@ -18,6 +18,7 @@ METHODS = {
     "gradient": "attention times the gradient of its logit",
 }
 POOLING = "pooling"  # where the network sums the places up
+CELLS = 7  # along each side of a picture whose explanation is judged
 ROWS = 64  # pictures with one cell hidden that are run at once, at most
 
 
@@ -163,19 +164,81 @@ def occluded(task: Any, pixels: np.ndarray, labels: list[str], cells: int) -> di
     Cost: one run of the model for each cell, at most 64 at a time.
     Source: Zeiler, Fergus 2013, arXiv:1311.2901, section 4.2. Differs: cells do not overlap.
     """
+    rows, columns = min(cells, pixels.shape[1]), min(cells, pixels.shape[2])
+    count = rows * columns
+    shown = np.concatenate([np.ones((1, count), bool), ~np.eye(count, dtype=bool)])
+    effects = effects_of(hidden_logits(task, pixels, shown, cells), task.config)
+    return {label: effects[task.labels.index(label)].reshape(rows, columns) for label in labels}
+
+
+def hidden_logits(task: Any, pixels: np.ndarray, shown: np.ndarray, cells: int) -> np.ndarray:
+    """Return the logits of versions of a picture, in each of which some cells are painted with the mean colour.
+
+    Args:
+        task: the classifier.
+        pixels: [1, height, width, channels].
+        shown: bool [versions, cells along the height x cells along the width]; False paints one over.
+        cells: along each side; at most one for each pixel.
+
+    Returns:
+        [versions, labels].
+
+    Cost: one run of the model for each version, at most 64 at a time.
+    """
     height, width, channels = pixels.shape[1:]
     rows, columns = min(cells, height), min(cells, width)
+    row, column = (np.arange(side) * parts // side for side, parts in ((height, rows), (width, columns)))
+    cell = row[:, None] * columns + column
     colour = np.broadcast_to(np.asarray(task.config.mean, np.float32), (channels,))
-    count = 1 + rows * columns
+    count = len(shown)
     size = min(ROWS, count)
-    versions = np.repeat(pixels, -(-count // size) * size, axis=0)
-    edges = [np.linspace(0, side, parts + 1).round().astype(int) for side, parts in ((height, rows), (width, columns))]
-    for number in range(rows * columns):
-        row, column = divmod(number, columns)
-        versions[1 + number, edges[0][row] : edges[0][row + 1], edges[1][column] : edges[1][column + 1]] = colour
-    logits = np.asarray(task.model.predict(versions, batch_size=size, verbose=0), np.float32)[:count]
-    effects = effects_of(logits, task.config)
-    return {label: effects[task.labels.index(label)].reshape(rows, columns) for label in labels}
+    found = []
+    for start in range(0, count, size):
+        part = shown[start : start + size]
+        part = np.concatenate([part, np.ones((size - len(part), part.shape[1]), bool)])
+        versions = np.where(part[:, cell][..., None], pixels, colour).astype(np.float32)
+        found.append(np.asarray(task.model.predict(versions, batch_size=size, verbose=0), np.float32))
+    return np.concatenate(found)[:count]
+
+
+def importance(task: Any, pixels: np.ndarray, label: str, method: str) -> np.ndarray:
+    """Return what one explanation says of each cell of a picture.
+
+    Args:
+        task: the classifier.
+        pixels: [1, height, width, channels].
+        label: whose score is explained.
+        method: "attention", or of METHODS.
+
+    Returns:
+        [cells], row by row.
+
+    Raises:
+        ZooValueError: if the method is unknown.
+    """
+    if method not in ("attention", *METHODS):
+        raise unknown("method", method, ("attention", *METHODS))
+    if method == "occlusion":
+        return occluded(task, pixels, [label], CELLS)[label].reshape(-1)
+    maps, sites = seen(task.model, pixels)
+    mixing = {name: _head_map(value) for name, value in maps.items() if sites[name].kind == "mix" and value.ndim >= 2}
+    size = pixels.shape[1:3]
+    grids = {name: grid for name, value in mixing.items() if (grid := _grid(value, size)) is not None}
+    if method == "gradient":
+        found = _relevance(task, pixels, label, grids, size)
+    else:
+        mixing = {name: _class_first(value, grids.get(name)) for name, value in mixing.items()}
+        found = _weights(mixing, grids, sites)
+        found = np.zeros(size) if found is None else found
+    return _in_cells(found, min(CELLS, size[0]), min(CELLS, size[1])).reshape(-1)
+
+
+def _in_cells(grid: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Read a grid of any size at the middle of each cell."""
+    row, column = (
+        ((np.arange(parts) + 0.5) / parts * side).astype(int) for parts, side in zip((rows, columns), grid.shape)
+    )
+    return grid[np.ix_(row, column)]
 
 
 def _relevance(

@@ -101,6 +101,18 @@ class ImageClassifier(Classifier):
             read=self.preprocessor.pack if lazy else None,
         )
 
+    def trial(self, given: Any, label: str, method: str) -> Any:
+        """Return what an explanation of a picture calls important, cell by cell, and how versions of it are scored."""
+        from attention_zoo.models.image_classifier import explaining
+
+        pixels = self.preprocessor([self.preprocessor.placed(given)])["pixels"]
+        importance = explaining.importance(self, pixels, label, method)
+
+        def score(shown: np.ndarray) -> np.ndarray:
+            return self.chances(explaining.hidden_logits(self, pixels, shown, explaining.CELLS), label)
+
+        return importance, score
+
     def explain(
         self, image: Any, labels: Iterable[str] | None = None, *, method: str = "occlusion", cells: int = 7
     ) -> Any:

@@ -1,15 +1,20 @@
 """Why an answer: where the pooling looked, and what each token does to the scores."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from attention_zoo.answers import Answer
+from attention_zoo.calibrate.gradients import attention_gradients
+from attention_zoo.errors import unknown
+from attention_zoo.models.classifier.effects import effects_of, maps_of
 from attention_zoo.text import Token
 from attention_zoo.text.preprocessor import MASK_ID
 from attention_zoo.visualise import Explanation
 
+METHODS = ("attention", "gradient", "occlusion")
 ROWS, MULTIPLE = 64, 16  # texts with one token masked that are run at once: at most, and a multiple of
 
 
@@ -78,11 +83,65 @@ def masked_logits(model: keras.Model, token_ids: np.ndarray, tokens: Sequence[To
 
     Cost: one run of the model for each token, at most 64 at a time.
     """
-    count = len(tokens) + 1
+    shown = np.concatenate([np.ones((1, len(tokens)), bool), ~np.eye(len(tokens), dtype=bool)])
+    return hidden_logits(model, token_ids, tokens, shown)
+
+
+def hidden_logits(model: keras.Model, token_ids: np.ndarray, tokens: Sequence[Token], shown: np.ndarray) -> np.ndarray:
+    """Return the logits of versions of a text, in each of which some tokens are the mask id.
+
+    Args:
+        model: a network of the family.
+        token_ids: [1, tokens] or [1, sentences, tokens].
+        tokens: those that may be hidden.
+        shown: bool [versions, tokens]; False hides one.
+
+    Returns:
+        [versions, labels].
+
+    Cost: one run of the model for each version, at most 64 at a time.
+    """
+    count = len(shown)
     size = min(ROWS, -(-count // MULTIPLE) * MULTIPLE)
     # All batches have one size, one of a few, so that few shapes are compiled.
     versions = np.repeat(token_ids, -(-count // size) * size, axis=0)
-    flat = versions.reshape(len(versions), -1)
-    for row, token in enumerate(tokens, start=1):
-        flat[row, token.index] = MASK_ID
+    flat, places = versions.reshape(len(versions), -1), np.array([token.index for token in tokens], np.int64)
+    flat[:count, places] = np.where(shown, flat[:count, places], MASK_ID)
     return np.asarray(model.predict(versions, batch_size=size, verbose=0), np.float32)[:count]
+
+
+def importance(
+    task: Any, text: str, token_ids: np.ndarray, tokens: Sequence[Token], label: str, method: str
+) -> np.ndarray:
+    """Return what one explanation says of each token.
+
+    Args:
+        task: the classifier.
+        text: as it was read.
+        token_ids: [1, tokens] or [1, sentences, tokens].
+        tokens: of the text that were read.
+        label: whose score is explained.
+        method: of METHODS.
+
+    Returns:
+        [tokens].
+
+    Raises:
+        ZooValueError: if the method is unknown.
+    """
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    number, shape = task.labels.index(label), token_ids.shape[1:]
+    places = np.array([token.index for token in tokens], dtype=np.int64)
+    if method == "attention":
+        return _weights(maps_of(task.model, token_ids), places, shape)
+    if method == "occlusion":
+        return effects_of(masked_logits(task.model, token_ids, tokens), task.config)[number]
+    values = attention_gradients(task.model, token_ids, number)
+    # Maps over tokens; of words of sentences one after the other, they are laid out as the text is.
+    found = [value[0].reshape(-1, *shape[-1:]) for value in values.values() if value.shape[-1] == shape[-1]]
+    if not found:
+        return np.zeros(len(places))
+    rows = found[-1] if len(shape) == 1 else next(one for one in found if len(one) % shape[0] == 0)
+    summed = rows.sum(axis=0) if len(shape) == 1 else rows.reshape(shape[0], -1, shape[1]).sum(axis=1).reshape(-1)
+    return summed[places]

@@ -102,6 +102,19 @@ class TextClassifier(Classifier):
             augment=learning.augment if shuffle else None,
         )
 
+    def trial(self, given: str, label: str, method: str) -> Any:
+        """Return what an explanation of a text calls important, token by token, and how versions of it are scored."""
+        from attention_zoo.models.text_classifier import explaining
+
+        text = as_text(given, "text")
+        token_ids, tokens = self.preprocessor([text])["token_ids"], self.preprocessor.tokens(text)
+        importance = explaining.importance(self, text, token_ids, tokens, label, method)
+
+        def score(shown: np.ndarray) -> np.ndarray:
+            return self.chances(explaining.hidden_logits(self.model, token_ids, tokens, shown), label)
+
+        return importance, score
+
     def explain(self, text: str, labels: Iterable[str] | None = None) -> Any:
         """Say where the classifier looked in a text, and what each token does to the scores.
 
