@@ -22,13 +22,18 @@ def quality(found: dict) -> list[str]:
         "",
         "The whole split (`benchmarks/transcripts.py`). WER and CER: words and letters put in place of others, left",
         "out or too many, by those that were said (jiwer). Equal: transcripts that are written as on TensorFlow.",
-        "Real-time factor: seconds of computing for a second of sound, features among them, on 2 CPU cores.",
+        "Real-time factor: seconds of computing for a second of sound, features among them, on 2 CPU cores;",
+        "empty where it was not measured on an idle machine.",
+        "",
+        "On the same 130 utterances of `an4`, ESPnet's transformer with a beam of 10 reports a WER of 7.4 % with a",
+        "language model and 7.6 % without, and a CER of 3.6 % (its `egs2/an4/asr1/README.md`, 2021).",
         "",
         *table(["model", "split", "search", "by", "WER", "CER", "equal", "real-time factor"]),
     ]
     for row in found["presets"]["rows"]:
+        factor = "" if row["real-time factor"] is None else f"{row['real-time factor']:.4f}"
         cells = [f"`{row['preset']}`", row["split"], row["search"], WAYS[row["by"]], share(row["wer"])]
-        lines.append(row_of([*cells, share(row["cer"]), share(row["equal"]), f"{row['real-time factor']:.4f}"]))
+        lines.append(row_of([*cells, share(row["cer"]), share(row["equal"]), factor]))
     return [*lines, ""]
 
 

@@ -1,15 +1,17 @@
 """Judge a speech recognizer on a whole split: each backend, ONNX and SavedModel, with their speed.
 
-    python benchmarks/transcripts.py an4_conformer [--split test] [--data an4]
+    python benchmarks/transcripts.py an4_conformer [--split test] [--data an4] [--write]
     python benchmarks/transcripts.py an4_conformer --memory            # peak memory on ten minutes of sound
 
 Every sound is transcribed on each backend, in a process of its own, by the exported graphs with the runtime's loop, and
 greedily by the SavedModel. Prints WER and CER for each search (greedy CTC, CTC beam, joint beam, each with and without
 the language model), the share of transcripts that are as on the first backend, and the real-time factor: seconds of
-computing for a second of sound, features among them. Writes `benchmarks/results/transcripts.json`, or `memory.json`.
+computing for a second of sound, features among them; and the largest difference of a transcript's score, as a
+probability. Writes `benchmarks/results/transcripts.json`, or `memory.json`, and with `--write` that into the card.
 """
 
 import argparse
+import dataclasses
 import json
 import tempfile
 import time
@@ -27,7 +29,7 @@ MINUTES = 10  # of the long sound
 
 def searches(card_settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the searches that are compared, by name."""
-    plain = {"lm_weight": 0.0}
+    plain = {"lm_weight": 0.0, "length_bonus": 0.0}
     found = {"greedy": {"beam": 1, "ctc_weight": 1.0, **plain}, "CTC beam": {"ctc_weight": 1.0, **plain}}
     if card_settings["language"]:
         found["CTC beam, language model"] = {"ctc_weight": 1.0}
@@ -55,6 +57,7 @@ def answers(way: str, folder: str, asked: str, result: str) -> None:
         said = task.transcribe(sounds, **search)
         found[name] = {
             "texts": [one.text for one in said],
+            "chances": np.exp([one.score for one in said]).tolist(),
             "factor": (time.perf_counter() - start) / seconds_of_sound,
         }
     Path(result).write_text(json.dumps(found), encoding="utf-8")
@@ -86,7 +89,13 @@ class SavedModel:
         return found
 
 
-def judge(name: str, split: str, set_name: str) -> list[dict]:
+def apart(told: dict[str, Any], first: dict[str, Any]) -> float:
+    """Return the largest difference of what the same transcripts are given as their probability."""
+    pairs = zip(told["texts"], first["texts"], told["chances"], first["chances"])
+    return max((abs(one - other) for text, same, one, other in pairs if text == same), default=0.0)
+
+
+def judge(name: str, split: str, set_name: str, write: bool, timed: bool) -> list[dict]:
     """Transcribe a split in all ways; return a row for each."""
     from attention_zoo import data
     from attention_zoo.audio import SpeechPreprocessor, read_sound, spoken
@@ -120,7 +129,11 @@ def judge(name: str, split: str, set_name: str) -> list[dict]:
             row = {"preset": card.name, "split": split, "search": search, "by": way}
             row |= {key: judged[key] for key in ("wer", "cer", "sentence_errors")}
             row["equal"] = float(np.mean([one == other for one, other in zip(texts, first[search]["texts"])]))
-            rows.append({**row, "real-time factor": told[search]["factor"]})
+            if "language model" not in search:  # whose scores are no log-probabilities
+                row["difference"] = apart(told[search], first[search])
+            rows.append({**row, "real-time factor": told[search]["factor"] if timed else None})
+    if write:
+        dataclasses.replace(card, backend_difference=max(row.get("difference", 0.0) for row in rows)).write(folder)
     return rows
 
 
@@ -155,6 +168,8 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--data", default="an4")
     parser.add_argument("--memory", action="store_true", help="measure peak memory in place of all else")
+    parser.add_argument("--busy", action="store_true", help="keep no times: the machine does other things too")
+    parser.add_argument("--write", action="store_true", help="put the largest difference into the preset's card")
     parser.add_argument("--answers", nargs=4, metavar=("WAY", "FOLDER", "ASKED", "RESULT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answers:
@@ -165,7 +180,11 @@ def main() -> None:
         print(harness.table(rows))
         harness.keep("memory", rows, ("preset",))
         return
-    rows = [row for name in options.presets for row in judge(name, options.split, options.data)]
+    rows = [
+        row
+        for name in options.presets
+        for row in judge(name, options.split, options.data, options.write, not options.busy)
+    ]
     print(harness.table(rows))
     harness.keep("transcripts", rows, ("preset", "split"))
 

@@ -103,7 +103,7 @@ def judge(names: list[str], folder: Path) -> list[dict]:
     from attention_zoo.audio import spoken
     from attention_zoo.text.wer import measures
 
-    known = {spoken(text) for split in data.load("an4").values() for text in split["text"]}
+    known = {spoken(text) for split in data.load("an4").splits.values() for text in split["text"]}
     texts = sentences(known)
     paths = [folder / f"{number:02d}.wav" for number in range(len(texts))]
     for number, (text, path) in enumerate(zip(texts, paths)):

@@ -11,6 +11,7 @@ from attention_zoo.text.rows import PAD_ID
 from attention_zoo.training.data import pad
 from attention_zoo.training.sorted import SortedBatches
 
+MULTIPLES = (32, 8)  # frames and ids of a batch are rounded up to these
 _VERSION = 3  # of what is drawn, beside ORDER and AUGMENT
 _NO_IDS = np.zeros(0, np.int32)
 
@@ -25,7 +26,7 @@ class SpeechBatches(SortedBatches):
         weights  ctc [batch], tokens [batch, target], 0 where the truth is padding
 
     where `target_ids` and `tokens` are only there for a decoder. Which sounds are together: see `SortedBatches`, by
-    frames and ids. The same (seed, epoch, batch) gives the same numbers in any process.
+    frames and ids, rounded up to `MULTIPLES`. The same (seed, epoch, batch) gives the same numbers in any process.
 
     Args:
         features: [frames, mels] each, of any kind of float (float16 halves the memory), without padding.
@@ -40,7 +41,8 @@ class SpeechBatches(SortedBatches):
         weights: one number for each sound, or None.
         augment: `augment(features, frames, generator) -> features`, called with the padded features of one batch and a
             NumPy generator of its own for (seed, epoch, batch), as `SpecAugment` is; it must keep the shape.
-        multiples: frames and ids are rounded up to these.
+        plain_epochs: epochs at first that take each sound as it is, the first version and without `augment`: CTC leaves
+            its plateau, where all is blank, sooner on easy data.
         pool: batches that are sorted by length together, see `OrderedBatches.pooled`.
 
     Attributes:
@@ -64,7 +66,7 @@ class SpeechBatches(SortedBatches):
         shuffle: bool = True,
         weights=None,
         augment: Callable | None = None,
-        multiples: tuple[int, int] = (32, 8),
+        plain_epochs: int = 0,
         pool: int | None = None,
     ):
         super().__init__(
@@ -74,7 +76,7 @@ class SpeechBatches(SortedBatches):
             limit=None if frames is None else whole_number("frames", frames, 1, "padded frames"),
             seed=seed,
             shuffle=shuffle,
-            multiples=[whole_number("multiples", multiple) for multiple in multiples],
+            multiples=MULTIPLES,
             pool=pool,
         )
         if augment is not None and not callable(augment):
@@ -83,6 +85,7 @@ class SpeechBatches(SortedBatches):
             if count != self.count:
                 raise ZooValueError(f"{name} must be one for each sound ({self.count}), got {count}")
         self.decoder, self.augment = bool(decoder), augment
+        self.plain_epochs = whole_number("plain_epochs", plain_epochs, 0, "epochs")
         self.versions = [_features(name, rows) for name, rows in _by_name(features, versions if shuffle else ())]
         self.mels = _one_width(self.versions)
         self.ids = [_ids(number, row) for number, row in enumerate(targets)]
@@ -95,6 +98,8 @@ class SpeechBatches(SortedBatches):
 
     def version(self, epoch: int) -> np.ndarray:
         """Return which version each sound has in `epoch`, [sounds]."""
+        if epoch < self.plain_epochs:
+            return np.zeros(self.count, np.int64)
         if self._drawn is None or self._drawn[0] != epoch:
             random = np.random.default_rng([self.seed, _VERSION, epoch])
             self._drawn = (epoch, random.integers(len(self.versions), size=self.count))
@@ -118,7 +123,7 @@ class SpeechBatches(SortedBatches):
         rows = [self.versions[drawn[number]][number] for number in numbers]
         real = np.array([len(row) for row in rows], np.int32)
         inputs = {"features": pad(rows, (frames, self.mels)).astype(np.float32), "frames": real}
-        if self.augment is not None:
+        if self.augment is not None and epoch >= self.plain_epochs:
             changed = np.asarray(self.augment(inputs["features"], real, self.generator(epoch, index)), np.float32)
             if changed.shape != inputs["features"].shape:
                 raise ZooValueError(

@@ -14,6 +14,7 @@ import attention_zoo as az
 from attention_zoo.audio import Sound
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 from attention_zoo.models.speech_recognizer import SpeechRecognizer, SpeechRecognizerConfig
+from attention_zoo.models.speech_recognizer.beginning import begin_from
 
 ROOT = Path(__file__).parents[2]
 RATE = 8000
@@ -117,6 +118,50 @@ def test_a_language_model_is_kept_and_weighs(trained, tmp_path):
     assert [one.text for one in weighed] != [one.text for one in plain]
     again = SpeechRecognizer.load(task.save(tmp_path / "with"))
     assert again.transcribe(sounds, beam=4, lm_weight=5.0) == weighed
+
+
+def test_a_new_network_begins_with_the_weights_of_another(trained):
+    other, _ = trained("streaming")
+    own = {name: value for name, value in SIZES.items() if name not in ("mels", "dropout")}
+    task, taken = begin_from(other, **{**own, "network": "streaming", "chunk": 4, "left": 2})
+    assert taken == len(task.model.weights) == len(other.model.weights)
+    sounds = utterances(4, seed=9)[0]
+    assert task.transcribe(sounds) == other.transcribe(sounds)
+    joint, taken = begin_from(other, decoder_depth=1, attention="rotary")
+    known = {weight.path: keras.ops.convert_to_numpy(weight) for weight in other.model.weights}
+    new = [weight.path for weight in joint.model.weights if weight.path not in known]
+    assert taken == len(known) and new and all(path.startswith("decoder/") for path in new)
+    for weight in joint.model.weights:
+        if weight.path in known:
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), known[weight.path])
+    with pytest.raises(ZooValueError, match="encoder must be of the shape"):
+        begin_from(other, depth=2, decoder_depth=0, attention="rotary")
+    with pytest.raises(ZooValueError, match="mels must be 24, as of what to begin with, got 40"):
+        begin_from(other, mels=40)
+
+
+def test_the_weight_of_a_language_model_is_chosen_by_errors_and_kept(trained, tmp_path, monkeypatch):
+    task, held = SpeechRecognizer.load(trained("streaming")[0].save(tmp_path / "mine")), utterances(16, seed=7)
+    with pytest.raises(ZooValueError, match="tune_search wants a language model"):
+        task.tune_search(held)
+    task.learn_language(held[1], order=3)
+    sure = task.listener.chances
+
+    def unsure(rows, batch_size):
+        noise = np.random.default_rng(0)
+        found = [0.2 * one + noise.gumbel(0, 0.4, one.shape) for one in sure(rows, batch_size)]
+        return [one - np.logaddexp.reduce(one, axis=-1, keepdims=True) for one in found]
+
+    monkeypatch.setattr(task.listener, "chances", unsure)
+    told = task.tune_search(held)
+    assert [one["wer"] for one in told] == sorted(one["wer"] for one in told) and told[0]["wer"] < told[-1]["wer"]
+    chosen = {name: told[0][name] for name in ("lm_weight", "length_bonus")}
+    kept = SpeechRecognizer.load(task.save(tmp_path / "tuned")).config
+    assert {name: getattr(kept, name) for name in chosen} == chosen and chosen["lm_weight"] > 0
+    for one in (told[0], told[-1]):
+        search = {name: one[name] for name in chosen}
+        measures = task.evaluate(held, **search)
+        assert (measures["wer"], measures["cer"]) == pytest.approx((one["wer"], one["cer"]))
 
 
 @KINDS

@@ -57,6 +57,16 @@ def test_it_goes_on_from_a_preset(trained, manifest, tmp_path):
     assert az.load(tmp_path / "more" / "model").config.width == 32
 
 
+def test_a_new_network_begins_with_the_encoder_of_another(trained, manifest, tmp_path, capsys):
+    words = ("--small", "--data", manifest, "--network", "streaming", "--begin", trained / "model", "--epochs", 1)
+    assert run(*words, "--output", tmp_path / "live") == 0
+    assert "weights are those of" in capsys.readouterr().out
+    task = az.load(tmp_path / "live" / "model")
+    assert (task.config.network, task.preprocessor.language.order) == ("streaming", 7)
+    measures = json.loads((tmp_path / "live" / "metrics.json").read_text())["val"]
+    assert measures["wer"] <= measures["ctc_beam_wer"]  # the weight of the language model was chosen there
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -65,6 +75,7 @@ def test_it_goes_on_from_a_preset(trained, manifest, tmp_path):
         (("--small", "--network", "rnn"), "network"),
         (("--from", "clinc150_intent", "--small"), "--from must be a preset of family speech recognizer"),
         (("--from", "x", "--width", "64"), "--from takes the preset's own network"),
+        (("--from", "x", "--begin", "y"), "leave out one of them"),
     ],
 )
 def test_what_cannot_work_is_said_in_one_sentence(words, told, capsys, tmp_path):

@@ -53,6 +53,26 @@ def test_an_epoch_holds_every_sound_once_with_its_own_ids(cut, shuffle):
         assert sorted(seen) == list(range(53))
 
 
+def test_plain_epochs_come_first_and_change_nothing_after_them():
+    features, targets = numbered(20)
+    slow = [np.repeat(row, 2, axis=0) for row in features]
+    options = {"versions": [slow], "augment": SpecAugment(time_width=40), "batch_size": 5}
+    usual, gentle = (
+        SpeechBatches(features, targets, **options),
+        SpeechBatches(features, targets, plain_epochs=2, **options),
+    )
+    for epoch in range(2):
+        for inputs, *_ in take(gentle, epoch):
+            for row, real in zip(inputs["features"], inputs["frames"]):
+                number = int(row[0, 0]) - 1
+                assert real == len(features[number]) and (row[:real] == 1 + number).all()
+    for one, other in zip(take(gentle, 2), take(usual, 2)):
+        np.testing.assert_array_equal(one[0]["features"], other[0]["features"])
+    assert any((inputs["features"][0, : inputs["frames"][0]] == 0).any() for inputs, *_ in take(gentle, 2))
+    with pytest.raises(ZooValueError, match="plain_epochs must be a whole number of at least 0"):
+        SpeechBatches(features, targets, plain_epochs=-1)
+
+
 def test_without_a_decoder_there_are_ids_of_ctc_alone():
     inputs, truth, weights = SpeechBatches(*numbered(5), decoder=False)[0]
     assert list(inputs) == ["features", "frames"] and list(truth) == list(weights) == ["ctc"]

@@ -117,6 +117,7 @@ class SpeechRecognizer(Task):
         batch_size: int = 16,
         learning_rate: Any = 1e-3,
         speeds: Sequence[float] = (1.0,),
+        plain_epochs: int = 0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         resume_folder: Any = None,
         progress: bool = True,
@@ -133,6 +134,7 @@ class SpeechRecognizer(Task):
             learning_rate: the largest rate, or a Keras schedule.
             speeds: at which sounds are heard, one drawn for each sound in each epoch; the features of all are kept in
                 memory (16 bits a number).
+            plain_epochs: epochs at first that hear each sound at the first speed and without `augment`.
             callbacks: any Keras callbacks.
             resume_folder: folder of a checkpoint after each epoch; a training that finds one there goes on from it.
             progress: whether to print a line an epoch (after two seconds).
@@ -159,7 +161,7 @@ class SpeechRecognizer(Task):
         lesson = Lesson(learning, self._weighed(passed), tuple(callbacks), resume_folder, progress)
         history = teach(
             self.model,
-            self._batches(train, learning, tuple(speeds)),
+            self._batches(train, learning, tuple(speeds), plain_epochs),
             None if held is None else self._batches(held, learning),
             self._losses(learning),
             {"tokens": [TokenAccuracy()]} if self.config.decodes else {},
@@ -176,7 +178,9 @@ class SpeechRecognizer(Task):
         losses: dict[str, keras.losses.Loss] = {"ctc": CtcLoss(per_unit=self.config.decodes)}
         return {**losses, "tokens": SequenceCrossEntropy(learning.smoothing)} if self.config.decodes else losses
 
-    def _batches(self, heard: Utterances, learning: Learning, speeds: Sequence[float] | None = None) -> SpeechBatches:
+    def _batches(
+        self, heard: Utterances, learning: Learning, speeds: Sequence[float] | None = None, plain_epochs: int = 0
+    ) -> SpeechBatches:
         """Return sounds as padded batches; only with `speeds`, which are for training, is anything changed."""
         made = [self._features(heard.sounds, speed) for speed in speeds or (1.0,)]
         augment = None
@@ -191,6 +195,7 @@ class SpeechRecognizer(Task):
             seed=learning.seed,
             shuffle=speeds is not None,
             augment=augment,
+            plain_epochs=plain_epochs,
         )
 
     def _features(self, sounds: Sequence[Any], speed: float) -> list[np.ndarray]:
@@ -218,6 +223,28 @@ class SpeechRecognizer(Task):
         model = NGram.train([row for row in rows if len(row)], order, self.config.vocabulary_size, smoothing)
         self.preprocessor.language = model
         return model
+
+    def tune_search(self, data: Any, split: str = "val") -> list[dict[str, float]]:
+        """Choose how much the language model counts, by the errors of a search by CTC; the config keeps it.
+
+        Args:
+            data: as for `fit`; not what is to be judged in the end.
+            split: which split of a Dataset.
+
+        Returns:
+            What was tried: lm_weight, length_bonus, wer, cer; the first is what was chosen.
+
+        Raises:
+            ZooValueError: if there is no language model, or the data cannot work.
+        """
+        from attention_zoo.models.speech_recognizer.tuning import tried
+
+        if self.preprocessor.language is None:
+            raise ZooValueError("tune_search wants a language model, and this recognizer has none: see learn_language")
+        heard = reading.read_utterances(data, split)
+        told = tried(self.listener, self.preprocessor, heard.sounds, heard.texts, Hearing(**self._usual()))
+        self.config = self.config.change(lm_weight=told[0]["lm_weight"], length_bonus=told[0]["length_bonus"])
+        return told
 
     def evaluate(self, data: Any, *, split: str = "test", batch_size: int = BATCH, **search: Any) -> dict[str, Any]:
         """Judge the recognizer by what it writes.
