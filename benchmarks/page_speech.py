@@ -45,12 +45,13 @@ def memory(found: dict) -> list[str]:
         "## Memory",
         "",
         "Peak of the process that loads the recognizer and transcribes noise (`benchmarks/transcripts.py --memory`): a",
-        "long sound is cut where it is quiet, and its pieces are read one batch after another.",
+        "long sound is cut where it is quiet, and its pieces are read one batch after another. Features: seconds of",
+        "sound that become features in one second.",
         "",
-        *table(["model", "by", "a second, MiB", "ten minutes, MiB"]),
+        *table(["model", "by", "a second, MiB", "ten minutes, MiB", "features"]),
     ]
     for row in found["presets"]["rows"]:
-        sizes = [f"{row[name]:,.0f}" for name in ("a second, MiB", "ten minutes, MiB")]
+        sizes = [f"{row[name]:,.0f}" for name in ("a second, MiB", "ten minutes, MiB", "features, times real time")]
         lines.append(row_of([f"`{row['preset']}`", WAYS[row["by"]], *sizes]))
     return [*lines, ""]
 

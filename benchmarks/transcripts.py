@@ -1,7 +1,7 @@
 """Judge a speech recognizer on a whole split: each backend, ONNX and SavedModel, with their speed.
 
     python benchmarks/transcripts.py an4_conformer [--split test] [--data an4] [--write]
-    python benchmarks/transcripts.py an4_conformer --memory            # peak memory on ten minutes of sound
+    python benchmarks/transcripts.py an4_conformer --memory            # peak memory on ten minutes, speed of features
 
 Every sound is transcribed on each backend, in a process of its own, by the exported graphs with the runtime's loop, and
 greedily by the SavedModel. Prints WER and CER for each search (greedy CTC, CTC beam, joint beam, each with and without
@@ -148,8 +148,18 @@ def remember(name: str) -> list[dict]:
                 result = Path(temporary) / "result.json"
                 harness.in_way(__file__, way, bundle if way == "onnx" else folder, seconds, result)
                 row[f"{title}, MiB"] = json.loads(result.read_text(encoding="utf-8"))
-            rows.append(row)
+            rows.append({**row, "features, times real time": featured(folder)})
     return rows
+
+
+def featured(folder: Path) -> float:
+    """Return how many seconds of sound become features in a second, ten seconds of noise at once."""
+    from attention_zoo.audio import SpeechPreprocessor
+
+    preprocessor = SpeechPreprocessor.load(folder / "preprocessor")
+    noise = 0.1 * np.random.default_rng(0).normal(size=10 * preprocessor.rate)
+    sound = (noise.astype("float32"), preprocessor.rate)
+    return 10 / harness.compare({"features": lambda: preprocessor.rows([sound])})["features"]
 
 
 def peak(way: str, folder: str, seconds: str, result: str) -> None:

@@ -35,6 +35,8 @@ WHOLE = (
     "recipes/test_speech_recognizer",
     "recipes/test_translator", "testing/test_call_form",
 )  # fmt: skip
+# Files that are run on torch alone, where nothing is compiled: each trains a dozen networks of several inputs.
+ON_TORCH = ("models/test_emotion_explaining", "models/test_emotion_report", "recipes/test_emotion_recognizer")
 # Bytes by which a worker may grow before compiled programs are dropped.
 GROWTH = 2 * 2**30
 _limit = [GROWTH]
@@ -50,7 +52,9 @@ def pytest_collection_modifyitems(items):
             group = parameters["name"]
         item.add_marker(pytest.mark.xdist_group(group))
         sampled = item.path.parent.name == "layers" or item.path.stem in SAMPLED
-        if (SLOWEST and file in WHOLE) or (SLOW and parameters and sampled and left_out(item, parameters, seen)):
+        left = parameters and sampled and left_out(item, parameters, seen)
+        elsewhere = file in ON_TORCH and item.get_closest_marker("once") is None
+        if (SLOWEST and file in WHOLE) or (SLOW and (elsewhere or left)):
             item.add_marker(pytest.mark.costly)
 
 

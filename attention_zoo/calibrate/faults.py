@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.calibrate.rules import Rule, uniform
-from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.checks import whole_number
+from attention_zoo.errors import ZooValueError, unknown
 
 SINK = 0.9  # share of a row that the fault "sink" moves to the first key
 
@@ -56,8 +57,7 @@ class FaultRule(Rule):
         heads: numbers of the heads that are broken; None breaks all.
 
     Raises:
-        ZooValueError: if the kind is unknown, or the model has no such head.
-        ZooTypeError: if heads are no whole numbers.
+        ZooValueError: if the kind is unknown, a head is no whole number, or the model has no such head.
     """
 
     def __init__(self, kind: str, heads: Iterable[int] | None = None, **kwargs: Any):
@@ -65,9 +65,7 @@ class FaultRule(Rule):
         if kind not in FAULTS:
             raise unknown("fault", kind, FAULTS)
         self.kind = kind
-        self.broken = None if heads is None else [int(head) for head in heads]
-        if heads is not None and any(isinstance(head, (bool, float)) for head in self.broken):
-            raise ZooTypeError(f"heads must be whole numbers, got {heads}")
+        self.broken = None if heads is None else [whole_number("heads", head, 0) for head in heads]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "kind": self.kind, "heads": self.broken}

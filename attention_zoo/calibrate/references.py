@@ -71,7 +71,9 @@ class BlendRule(Towards):
 
     def _read(self, query: Any, key: Any) -> Any:
         rows, columns = self._bin(ops.squeeze(query, -1)), self._bin(ops.squeeze(key, -2))
-        return ops.einsum("bhqi,hij,bhkj->bhqk", rows, ops.convert_to_tensor(self.mean), columns)
+        # Products, not one einsum: that wants axes of one size, and rows and columns are the same for all heads.
+        read = ops.matmul(rows, ops.expand_dims(ops.convert_to_tensor(self.mean), 0))
+        return ops.matmul(read, ops.transpose(columns, (0, 1, 3, 2)))
 
     def settle(self, weights: Any, allowed: Any) -> None:
         """Take maps into the running mean; outside of `call`, which changes nothing that is kept.
