@@ -26,7 +26,7 @@ SLOW = SLOWEST or os.environ.get("KERAS_BACKEND") == "tensorflow"
 # Files, beside those of layers, whose parametrized tests are sampled where models are compiled.
 SAMPLED = (
     "test_beam", "test_ctc", "test_decode", "test_decode_ctc", "test_decoder_contract", "test_emotion_network",
-    "test_every_variant",
+    "test_reweight",
     "test_recommender", "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
 )  # fmt: skip
 # Files that are left out on JAX as a whole: what they test beyond the tests of models is the same on each backend.
@@ -35,8 +35,11 @@ WHOLE = (
     "recipes/test_speech_recognizer",
     "recipes/test_translator", "testing/test_call_form",
 )  # fmt: skip
-# Files that are run on torch alone, where nothing is compiled: each trains a dozen networks of several inputs.
-ON_TORCH = ("models/test_emotion_explaining", "models/test_emotion_report", "recipes/test_emotion_recognizer")
+# Files that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every variant once.
+ON_TORCH = (
+    "calibrate/test_every_variant", "models/test_emotion_explaining", "models/test_emotion_report",
+    "recipes/test_emotion_recognizer",
+)  # fmt: skip
 # Bytes by which a worker may grow before compiled programs are dropped.
 GROWTH = 2 * 2**30
 _limit = [GROWTH]
