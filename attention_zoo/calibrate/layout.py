@@ -48,6 +48,17 @@ def from_rows(rows: Any, weights: Any, axes: tuple[str, ...]) -> Any:
     return ops.transpose(rows, [order.index(place) for place in range(len(axes))])
 
 
+def places(present: Any) -> Any:
+    """Return where each entry stands among what is no padding: its rank along the last axis, scaled to 0 ... 1.
+
+    Args:
+        present: float32, 1 where an entry counts, 0 for padding, whose place means nothing.
+    """
+    ranks = ops.cumsum(present, axis=-1) - 1.0
+    last = ops.sum(present, axis=-1, keepdims=True) - 1.0
+    return ops.clip(ranks / ops.maximum(last, 1.0), 0.0, 1.0)
+
+
 def _others(axes: tuple[str, ...]) -> list[int]:
     """Return the places of the axes that stand for queries."""
     return [place for place, axis in enumerate(axes) if 0 < place < len(axes) - 1 and axis != "head"]

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from attention_zoo.calibrate.capture import a_model, untrained
-from attention_zoo.calibrate.layout import as_rows
+from attention_zoo.calibrate.layout import as_rows, places
 from attention_zoo.calibrate.probe import dotted
 from attention_zoo.calibrate.rules import logarithm
 from attention_zoo.core.tape import Seen, Tape
@@ -131,14 +131,9 @@ class GuidedPenalty(Penalty):
 
     def of(self, shares: Any, seen: Any) -> Any:
         rows, keys = ops.max(seen, axis=3), ops.max(seen, axis=2)
-        delta = ops.expand_dims(_places(keys), 2) - ops.expand_dims(_places(rows), 3)
+        delta = ops.expand_dims(places(keys), 2) - ops.expand_dims(places(rows), 3)
         far = 1.0 - ops.exp(ops.square(delta) * (-0.5 / self.width**2))
         return _mean(ops.sum(shares * far, axis=-1), rows)
-
-
-def _places(present: Any) -> Any:
-    ranks = ops.cumsum(present, axis=-1) - 1.0
-    return ops.maximum(ranks, 0.0) / ops.maximum(ops.sum(present, axis=-1, keepdims=True) - 1.0, 1.0)
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from attention_zoo.calibrate.layout import places
 from attention_zoo.calibrate.rules import Towards, uniform
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError, unknown
@@ -98,10 +99,4 @@ def _places(weights: Any, allowed: Any) -> tuple[Any, Any]:
     """Return the places 0 ... 1 of queries [batch, 1, query, 1] and keys [batch, 1, 1, key], among what is shown."""
     seen = ops.cast(allowed, "float32") * ops.ones_like(weights[:, :1])
     queries, keys = ops.max(seen, axis=3), ops.max(seen, axis=2)
-    return ops.expand_dims(_scaled(queries), 3), ops.expand_dims(_scaled(keys), 2)
-
-
-def _scaled(present: Any) -> Any:
-    ranks = ops.cumsum(present, axis=-1) - 1.0
-    last = ops.sum(present, axis=-1, keepdims=True) - 1.0
-    return ops.clip(ranks / ops.maximum(last, 1.0), 0.0, 1.0)
+    return ops.expand_dims(places(queries), 3), ops.expand_dims(places(keys), 2)

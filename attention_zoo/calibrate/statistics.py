@@ -33,7 +33,7 @@ from typing import Any
 
 from keras import ops
 
-from attention_zoo.calibrate.layout import as_rows
+from attention_zoo.calibrate.layout import as_rows, places
 from attention_zoo.core.tape import Seen
 from attention_zoo.watch.names import BINS
 
@@ -104,7 +104,7 @@ def mix_statistics(weights: Any, allowed: Any) -> Any:
         _mean(ops.sum(_largest(shares), axis=-1), rows),
         *_by_place(shares, seen, rows),
     ]
-    places, profile = values[3:-BINS], values[-BINS:]
+    by_place, profile = values[3:-BINS], values[-BINS:]
     mean_row = ops.sum(shares * ops.expand_dims(rows, -1), axis=2) / ops.maximum(
         ops.sum(rows, axis=2, keepdims=True), 1.0
     )
@@ -112,7 +112,7 @@ def mix_statistics(weights: Any, allowed: Any) -> Any:
     coverage = _divided(_entropy(mean_row) * ops.cast(keys > 1, "float32"), ops.log(ops.maximum(keys, 2.0)), keys > 1)
     ordered = [
         *values[:3],
-        *places,
+        *by_place,
         coverage,
         _mean(_agreement(shares, entropy), rows),
         _rank(shares * ops.expand_dims(rows, -1), ops.minimum(ops.sum(rows, axis=-1), keys)),
@@ -143,19 +143,11 @@ def _largest(shares: Any) -> Any:
     return ops.top_k(ops.concatenate([shares, few], axis=-1), TOP)[0]
 
 
-def _ranks(present: Any) -> tuple[Any, Any]:
-    """Return the places 0 ... 1 of what is present (1.0) along the last axis, and where the first of it is."""
-    ranks = ops.cumsum(present, axis=-1) - 1.0
-    last = ops.sum(present, axis=-1, keepdims=True) - 1.0
-    first = present * ops.cast(ranks < 0.5, "float32")
-    return ops.maximum(ranks, 0.0) / ops.maximum(last, 1.0), first
-
-
 def _by_place(shares: Any, seen: Any, rows: Any) -> list[Any]:
     """Return sink, distance, offset, diagonality and the profile, each [batch, head]."""
-    key_places, first = _ranks(ops.cast(ops.any(seen > 0, axis=2), "float32"))
-    query_places, _ = _ranks(rows)
-    delta = ops.expand_dims(key_places, 2) - ops.expand_dims(query_places, 3)
+    keys = ops.cast(ops.any(seen > 0, axis=2), "float32")
+    first = keys * ops.cast(ops.cumsum(keys, axis=-1) < 1.5, "float32")
+    delta = ops.expand_dims(places(keys), 2) - ops.expand_dims(places(rows), 3)
     diagonal = ops.exp(ops.square(delta) * (-0.5 / _WIDTH**2))
     below = [_mean(ops.sum(shares * ops.cast(delta < edge, "float32"), axis=-1), rows) for edge in _edges()]
     whole = _mean(ops.sum(shares, axis=-1), rows)

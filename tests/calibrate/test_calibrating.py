@@ -51,8 +51,8 @@ def test_only_rules_learn_and_what_helps_is_kept(model):
     for value, weight in zip(before, weights_of(model)):
         np.testing.assert_array_equal(value, weight)
     assert found.parameters == 4 and model.trainable
-    if found.kept:
-        assert found.after["nll"].value <= found.before["nll"].value
+    better = found.after["nll"].value <= found.before["nll"].value
+    assert found.kept == (better and found.after["accuracy"].value >= found.before["accuracy"].value)
     assert found.change["nll"].low <= found.change["nll"].value <= found.change["nll"].high
     assert "parameters" in found.table()
 
