@@ -1,9 +1,9 @@
 """Which tests run where: in one worker those that share what is costly to build, and on one backend a sample.
 
 torch compiles nothing, so there `make test` runs all. TensorFlow compiles each model, and JAX every operation of every
-shape by itself: there it runs one case of each variant, one in three of the other parametrized tests of layers and of
-whole families, and on JAX one family's recipe (`make matrix` and `make costly` run the rest); what JAX has compiled is
-dropped when it has grown large.
+shape by itself: there it runs one case of each variant, one in three of the other parametrized tests of what is
+compiled, and on JAX one family's recipe (`make matrix` and `make costly` run the rest); what was compiled is dropped
+when it has grown large.
 """
 
 import contextlib
@@ -23,12 +23,8 @@ os.environ.update({name: value for name, value in ENVIRONMENT.items() if name no
 
 SLOWEST = os.environ.get("KERAS_BACKEND") == "jax"
 SLOW = SLOWEST or os.environ.get("KERAS_BACKEND") == "tensorflow"
-# Files, beside those of layers, whose parametrized tests are sampled where models are compiled.
-SAMPLED = (
-    "test_beam", "test_ctc", "test_decode", "test_decode_ctc", "test_decoder_contract", "test_emotion_network",
-    "test_reweight",
-    "test_recommender", "test_speech_encoder", "test_speech_recognizer", "test_streaming_encoder", "test_translator",
-)  # fmt: skip
+# Folders whose parametrized tests are sampled where models are compiled.
+SAMPLED = ("blocks", "calibrate", "layers", "models", "recipes", "search", "training")
 # Files that are left out on JAX as a whole: what they test beyond the tests of models is the same on each backend.
 WHOLE = (
     "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_recommender",
@@ -54,10 +50,9 @@ def pytest_collection_modifyitems(items):
         if item.path.stem == "test_conformance" and "name" in parameters:
             group = parameters["name"]
         item.add_marker(pytest.mark.xdist_group(group))
-        sampled = item.path.parent.name == "layers" or item.path.stem in SAMPLED
-        left = parameters and sampled and left_out(item, parameters, seen)
-        elsewhere = file in ON_TORCH and item.get_closest_marker("once") is None
-        if (SLOWEST and file in WHOLE) or (SLOW and (elsewhere or left)):
+        once = item.get_closest_marker("once") is not None
+        left = parameters and item.path.parent.name in SAMPLED and left_out(item, parameters, seen)
+        if (SLOWEST and file in WHOLE) or (SLOW and not once and (file in ON_TORCH or left)):
             item.add_marker(pytest.mark.costly)
 
 
@@ -81,8 +76,9 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
-    if "jax" in sys.modules and held() > _limit[0]:
-        sys.modules["jax"].clear_caches()
+    if held() > _limit[0]:
+        if SLOWEST:
+            sys.modules["jax"].clear_caches()
         gc.collect()
         give_back()
         _limit[0] = held() + GROWTH
