@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attention_zoo.errors import ZooTypeError, ZooValueError
-from attention_zoo.training.ordered import ORDER, OrderedBatches
+from attention_zoo.training.ordered import OrderedBatches
 
 
 def pad(rows: Sequence[np.ndarray], shape: Sequence[int], padding: float = 0) -> np.ndarray:
@@ -94,31 +94,24 @@ class Batches(OrderedBatches):
         self.lengths, self._rounded = lengths, rounded
         self._front = tuple(np.max([row.shape[:-1] for row in self.rows], axis=0)) if self.rows[0].ndim > 1 else ()
 
-    def _cut(self, numbers: np.ndarray, pool: int) -> list[np.ndarray]:
-        """Sort by length within pools and cut into batches; `sorted` is stable, so ties keep their order."""
-        batches = []
-        for start in range(0, len(numbers), pool * self.batch_size):
-            chunk = numbers[start : start + pool * self.batch_size]
-            chunk = chunk[np.argsort(self.lengths[chunk], kind="stable")]
-            batches += [chunk[at : at + self.batch_size] for at in range(0, len(chunk), self.batch_size)]
-        return batches
+    def _by_length(self, numbers: np.ndarray) -> np.ndarray:
+        """Sort by length; what is alike keeps its order."""
+        return numbers[np.argsort(self.lengths[numbers], kind="stable")]
 
     def _width(self, numbers: np.ndarray) -> int:
         return int(self._rounded[numbers].max())
 
     def _shuffled(self, epoch: int) -> list[np.ndarray]:
-        random = np.random.default_rng([self.seed, ORDER, epoch])
-        numbers = random.permutation(len(self.rows))
-        full = len(numbers) - len(numbers) % self.batch_size
-        rest = [numbers[full:]] if full < len(numbers) else []
-        batches = self._cut(numbers[:full], self.pool) + rest
-        if len({self._width(batch) for batch in batches}) == 1:
-            batches = self._cut(numbers[:full], len(self)) + rest
-        return [batches[place] for place in random.permutation(len(batches))]
+        for pool in (self.pool, len(self)):
+            batches = self.mixed(epoch, lambda numbers, pool=pool: self.cut(numbers, pool, self._by_length))
+            if len({self._width(batch) for batch in batches}) > 1:
+                break
+        return batches
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """Return which rows make each batch of `epoch` (numbers of rows, one array per batch)."""
-        batches = self._shuffled(epoch) if self.shuffle else self._cut(np.arange(len(self.rows)), len(self))
+        everything = np.arange(len(self.rows))
+        batches = self._shuffled(epoch) if self.shuffle else self.cut(everything, len(self), self._by_length)
         widths = [self._width(batch) for batch in batches]
         other = next((place for place, width in enumerate(widths) if width != widths[0]), 1)
         if other > 1:

@@ -12,7 +12,6 @@ import numpy as np
 from attention_zoo.errors import ZooFileError, ZooValueError, need
 from attention_zoo.files import replace_file
 from attention_zoo.training.data import Batches
-from attention_zoo.training.ordered import ORDER
 
 SHARPNESS = 4.0  # turns margins of the linear teacher (about -1 to 1) into logits
 WORDS = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -43,13 +42,9 @@ class MixedBatches(Batches):
     def __len__(self) -> int:
         return -(-(self.always + self.drawn) // self.batch_size)
 
-    def _shuffled(self, epoch: int) -> list[np.ndarray]:
-        random = np.random.default_rng([self.seed, ORDER, epoch])
+    def _chosen(self, random: np.random.Generator) -> np.ndarray:
         pool = self.always + random.permutation(len(self.rows) - self.always)[: self.drawn]
-        numbers = random.permutation(np.concatenate([np.arange(self.always), pool]))
-        full = len(numbers) - len(numbers) % self.batch_size
-        batches = self._cut(numbers[:full], self.pool) + ([numbers[full:]] if full < len(numbers) else [])
-        return [batches[place] for place in random.permutation(len(batches))]
+        return random.permutation(np.concatenate([np.arange(self.always), pool]))
 
 
 def mixed_targets(hard: np.ndarray, soft: np.ndarray, weight: float, smoothing: float = 0.0) -> np.ndarray:

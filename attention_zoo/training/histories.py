@@ -9,7 +9,7 @@ from attention_zoo.checks import share, whole_number
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.recsys import Histories
 from attention_zoo.training.negatives import Negatives
-from attention_zoo.training.ordered import ORDER, OrderedBatches
+from attention_zoo.training.ordered import OrderedBatches
 
 KINDS = ("next", "cloze")
 LOSSES = ("softmax", "sampled_softmax", "bce")
@@ -112,17 +112,12 @@ class HistoryBatches(OrderedBatches):
     def order(self, epoch: int) -> list[np.ndarray]:
         """Return which rows make each batch of `epoch` (numbers of rows, one array per batch)."""
         if not self.shuffle:
-            numbers = np.argsort(self._rounded, kind="stable")
-            return [numbers[at : at + self.batch_size] for at in range(0, self.count, self.batch_size)]
-        random = np.random.default_rng([self.seed, ORDER, epoch])
-        numbers, size, batches = random.permutation(self.count), self.batch_size, []
-        full = self.count - self.count % size
-        for start in range(0, full, self.pool * size):
-            chunk = numbers[start : min(start + self.pool * size, full)]
-            chunk = chunk[np.argsort(self._rounded[chunk], kind="stable")]
-            batches += [chunk[at : at + size] for at in range(0, len(chunk), size)]
-        batches += [numbers[full:]] if full < self.count else []
-        return [batches[place] for place in random.permutation(len(batches))]
+            return self.cut(np.arange(self.count), len(self), self._by_width)
+        return self.mixed(epoch, lambda numbers: self.cut(numbers, self.pool, self._by_width))
+
+    def _by_width(self, numbers: np.ndarray) -> np.ndarray:
+        """Sort by width; what is alike keeps its order."""
+        return numbers[np.argsort(self._rounded[numbers], kind="stable")]
 
     def _width(self, epoch: int, index: int) -> int:
         """Return the steps of a batch; the second differs from the first where any two rows do."""

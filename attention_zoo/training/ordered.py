@@ -1,5 +1,7 @@
 """What batches of all kinds share: an order that depends on (seed, epoch) and on nothing else."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -8,6 +10,7 @@ from attention_zoo.errors import ZooValueError
 from attention_zoo.training.seeds import check_seed, derive
 
 ORDER, AUGMENT = 1, 2
+Sort = Callable[[np.ndarray], np.ndarray]
 POOLS, LARGEST_POOL = 16, 50  # pools of an epoch at least, batches of a pool at most
 
 
@@ -79,8 +82,44 @@ class OrderedBatches(keras.utils.PyDataset):
         """Return which rows make each batch of `epoch` (numbers of rows, one array per batch)."""
         numbers = np.arange(self.count)
         if self.shuffle:
-            numbers = np.random.default_rng([self.seed, ORDER, epoch]).permutation(self.count)
-        return [numbers[at : at + self.batch_size] for at in range(0, self.count, self.batch_size)]
+            numbers = self._random(epoch).permutation(self.count)
+        return self.cut(numbers)
+
+    def cut(self, numbers: np.ndarray, pool: int = 1, sort: Sort | None = None) -> list[np.ndarray]:
+        """Cut rows into batches, each `pool` of them sorted together.
+
+        Args:
+            numbers: of the rows, as they are cut.
+            pool: batches that are sorted together.
+            sort: `sort(numbers) -> numbers` in the order wanted; None leaves them as they are.
+        """
+        size, batches = self.batch_size, []
+        for start in range(0, len(numbers), pool * size):
+            chunk = numbers[start : start + pool * size]
+            chunk = chunk if sort is None else sort(chunk)
+            batches += [chunk[at : at + size] for at in range(0, len(chunk), size)]
+        return batches
+
+    def mixed(self, epoch: int, cut: Callable[[np.ndarray], list[np.ndarray]], rest: bool = True) -> list[np.ndarray]:
+        """Mix the rows by (seed, epoch), cut them, and mix the batches.
+
+        Args:
+            epoch: whose order.
+            cut: `cut(numbers) -> batches`.
+            rest: whether what does not fill a batch is left out of the cut, as a random batch of its own.
+        """
+        random = self._random(epoch)
+        numbers = self._chosen(random)
+        full = len(numbers) - len(numbers) % self.batch_size if rest else len(numbers)
+        batches = cut(numbers[:full]) + ([numbers[full:]] if full < len(numbers) else [])
+        return [batches[place] for place in random.permutation(len(batches))]
+
+    def _chosen(self, random: np.random.Generator) -> np.ndarray:
+        """Return the rows of an epoch, mixed."""
+        return random.permutation(self.count)
+
+    def _random(self, epoch: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, ORDER, epoch])
 
     def numbers(self, epoch: int, index: int) -> np.ndarray:
         """Return the numbers of the rows of one batch."""

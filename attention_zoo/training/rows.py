@@ -7,7 +7,7 @@ import numpy as np
 
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooTypeError, ZooValueError
-from attention_zoo.training.ordered import ORDER, OrderedBatches
+from attention_zoo.training.ordered import OrderedBatches
 
 Arrays = Callable[[Sequence[Mapping[str, Any]], Mapping[str, int]], dict[str, np.ndarray]]
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
@@ -96,26 +96,18 @@ class RowBatches(OrderedBatches):
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """Return which rows make each batch of `epoch` (numbers of rows, one array per batch)."""
-        random = np.random.default_rng([self.seed, ORDER, epoch]) if self.shuffle else None
         if self._units is not None:
-            places = np.arange(len(self._units)) if random is None else random.permutation(len(self._units))
+            units = len(self._units)
+            places = self._random(epoch).permutation(units) if self.shuffle else np.arange(units)
             parts = np.array_split(places, len(self))
             return [np.concatenate([self._units[place] for place in part]) for part in parts]
-        if random is None:
-            return self._cut(np.arange(self.count), len(self))
-        numbers = random.permutation(self.count)
-        full = self.count - self.count % self.batch_size
-        batches = self._cut(numbers[:full], self.pool) + ([numbers[full:]] if full < self.count else [])
-        return [batches[place] for place in random.permutation(len(batches))]
+        if not self.shuffle:
+            return self.cut(np.arange(self.count), len(self), self._alike)
+        return self.mixed(epoch, lambda numbers: self.cut(numbers, self.pool, self._alike))
 
-    def _cut(self, numbers: np.ndarray, pool: int) -> list[np.ndarray]:
-        """Sort within pools and cut; what is alike keeps its order."""
-        batches, size = [], self.batch_size
-        for start in range(0, len(numbers), pool * size):
-            chunk = numbers[start : start + pool * size]
-            chunk = chunk[np.lexsort(self._rounded[chunk][:, self._keys].T)]
-            batches += [chunk[at : at + size] for at in range(0, len(chunk), size)]
-        return batches
+    def _alike(self, numbers: np.ndarray) -> np.ndarray:
+        """Sort by what varies most; what is alike keeps its order."""
+        return numbers[np.lexsort(self._rounded[numbers][:, self._keys].T)]
 
     def _widths(self, epoch: int, index: int) -> np.ndarray:
         """Return the steps of each modality of a batch; the second differs from the first where any two rows do."""

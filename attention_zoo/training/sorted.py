@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attention_zoo.training.ordered import ORDER, OrderedBatches
+from attention_zoo.training.ordered import OrderedBatches
 
 
 class SortedBatches(OrderedBatches, abc.ABC):
@@ -87,28 +87,19 @@ class SortedBatches(OrderedBatches, abc.ABC):
     def order(self, epoch: int) -> list[np.ndarray]:
         """Return which examples make each batch of `epoch` (their numbers, one array per batch)."""
         lengths = self.lengths(epoch)
+
+        def cut(numbers: np.ndarray, pool: int = self.pool) -> list[np.ndarray]:
+            if self._bounds is not None:
+                return np.split(self._sorted(numbers, lengths), self._bounds)
+            return self.cut(numbers, pool, lambda chunk: self._sorted(chunk, lengths))
+
         if not self.shuffle:
-            return self._apart(self._cut(np.arange(self.count), self.count, lengths), lengths)
-        random = np.random.default_rng([self.seed, ORDER, epoch])
-        numbers = random.permutation(self.count)
-        full = self.count if self._bounds is not None else self.count - self.count % self.batch_size
-        batches = self._cut(numbers[:full], self.pool, lengths)
-        batches += [numbers[full:]] if full < self.count else []
-        return self._apart([batches[place] for place in random.permutation(len(batches))], lengths)
+            return self._apart(cut(np.arange(self.count), self.count), lengths)
+        return self._apart(self.mixed(epoch, cut, rest=self._bounds is None), lengths)
 
     def _sorted(self, numbers: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Sort by the width that is read, then by the length that is written; what is alike keeps its order."""
         return numbers[np.lexsort((lengths[numbers, 1], self.rounded(lengths[numbers])[:, 0]))]
-
-    def _cut(self, numbers: np.ndarray, pool: int, lengths: np.ndarray) -> list[np.ndarray]:
-        """Sort within pools and cut."""
-        if self._bounds is not None:
-            return np.split(self._sorted(numbers, lengths), self._bounds)
-        size, batches = self.batch_size, []
-        for start in range(0, len(numbers), pool * size):
-            chunk = self._sorted(numbers[start : start + pool * size], lengths)
-            batches += [chunk[at : at + size] for at in range(0, len(chunk), size)]
-        return batches
 
     def _apart(self, batches: list[np.ndarray], lengths: np.ndarray) -> list[np.ndarray]:
         """Exchange the second batch for the first of those that differ most from the one at the front."""
