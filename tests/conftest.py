@@ -2,8 +2,8 @@
 
 torch compiles nothing, so there `make test` runs all. TensorFlow compiles each model, and JAX every operation of every
 shape by itself: there it runs one case of each variant, one in three of the other parametrized tests of what is
-compiled, and on JAX one family's recipe (`make matrix` and `make costly` run the rest); what was compiled is dropped
-when it has grown large.
+compiled, and each family's own tests on one of the two (`make matrix` and `make costly` run the rest); what was
+compiled is dropped when it has grown large.
 """
 
 import contextlib
@@ -21,21 +21,26 @@ from compiling import ENVIRONMENT
 
 os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
 
-SLOWEST = os.environ.get("KERAS_BACKEND") == "jax"
-SLOW = SLOWEST or os.environ.get("KERAS_BACKEND") == "tensorflow"
+BACKEND = os.environ.get("KERAS_BACKEND")
+COMPILES = BACKEND in ("jax", "tensorflow")
 # Folders whose parametrized tests are sampled where models are compiled.
 SAMPLED = ("blocks", "calibrate", "layers", "models", "recipes", "search", "training")
-# Files that are left out on JAX as a whole: what they test beyond the tests of models is the same on each backend.
-WHOLE = (
-    "export/test_bundle", "export/test_generating", "recipes/test_image_classifier", "recipes/test_recommender",
-    "recipes/test_speech_recognizer",
-    "recipes/test_translator", "testing/test_call_form",
-)  # fmt: skip
-# Files that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every variant once.
+# Files that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every variant once;
+# recipes, whose trainings are those of the models' own tests.
 ON_TORCH = (
-    "calibrate/test_every_variant", "models/test_emotion_explaining", "models/test_emotion_report",
-    "recipes/test_emotion_recognizer",
+    "calibrate/test_every_variant", "models/test_emotion_explaining", "models/test_emotion_recognizer",
+    "models/test_emotion_report", "notebooks/test_notebooks", "recipes/test_emotion_recognizer",
+    "recipes/test_speech_recognizer", "recipes/test_translator",
 )  # fmt: skip
+# Files that are run on torch and one backend that compiles: whole families, and what is the same on each backend beyond
+# the tests of models.
+ELSEWHERE = {
+    "jax": (
+        "export/test_bundle", "export/test_generating", "models/test_emotion_network", "models/test_recommender",
+        "recipes/test_image_classifier", "recipes/test_recommender", "testing/test_call_form", "tests/test_docs",
+    ),
+    "tensorflow": ("models/test_speech_recognizer", "models/test_translator"),
+}  # fmt: skip
 # Bytes by which a worker may grow before compiled programs are dropped.
 GROWTH = 2 * 2**30
 _limit = [GROWTH]
@@ -52,7 +57,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(group))
         once = item.get_closest_marker("once") is not None
         left = parameters and item.path.parent.name in SAMPLED and left_out(item, parameters, seen)
-        if (SLOWEST and file in WHOLE) or (SLOW and not once and (file in ON_TORCH or left)):
+        if COMPILES and not once and (left or file in ON_TORCH or file in ELSEWHERE[BACKEND]):
             item.add_marker(pytest.mark.costly)
 
 
@@ -77,7 +82,7 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item, nextitem):
     if held() > _limit[0]:
-        if SLOWEST:
+        if "jax" in sys.modules:
             sys.modules["jax"].clear_caches()
         gc.collect()
         give_back()

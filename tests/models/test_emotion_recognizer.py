@@ -182,13 +182,12 @@ def test_a_conversation_helps_and_stays_whole():
     assert alone < 0.75
 
 
-@pytest.mark.once  # what each encoder gives is tested on every backend by test_emotion_network.py
 def test_pictures_sounds_and_words_are_learned():
     data = synthetic_emotions(120, size=16, missing=0.1)
     small = {"height": 16, "width_pixels": 16, "mels": 16, "width": 16, "heads": 2, "picture_widths": (4, 8)}
     small |= {"sound_filters": 4, "convolution": 5, "audio_depth": 1, "hidden": 0, "head_dropout": 0.0}
     task = EmotionRecognizer.new(**small)
-    history = task.fit(data, epochs=6, batch_size=8, learning_rate=1e-2, augment=True, progress=False)
+    history = task.fit(data, epochs=10, batch_size=8, learning_rate=1e-2, augment=True, progress=False)
     assert history["loss"][-1] < 0.8 * history["loss"][0]
     assert task.config.modalities == ("image", "audio", "text")
     assert task.evaluate(data)["accuracy"] > 0.4  # a quarter is chance

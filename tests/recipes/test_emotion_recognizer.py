@@ -123,7 +123,6 @@ def test_one_modality_alone_is_taken_out_of_a_table(vectors, tmp_path):
     assert az.load(tmp_path / "a" / "model").config.modalities == ("text",)
 
 
-@pytest.mark.once
 def test_texts_with_several_labels_are_learned_alone(tmp_path):
     assert run("--small", "--data", "goemotions", "--epochs", 1, "--output", tmp_path / "a") == 0
     task = az.load(tmp_path / "a" / "model")
@@ -132,7 +131,6 @@ def test_texts_with_several_labels_are_learned_alone(tmp_path):
     assert task.card.data == "goemotions (bundled sample)"
 
 
-@pytest.mark.once
 def test_small_is_synthetic_and_says_so(tmp_path, capsys):
     words = ("--modalities", "image,text", "--epochs", 1, "--test")
     assert run("--small", *words, "--output", tmp_path / "a") == 0
