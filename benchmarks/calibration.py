@@ -1,13 +1,15 @@
 """Break attention on purpose: is it found, how soon, and does a correction mend it? And what does watching cost?
 
-    ATTENTION_ZOO_DATA=... python benchmarks/calibration.py clinc150_intent faults correction calibrate explain overhead
+    ATTENTION_ZOO_DATA=... python benchmarks/calibration.py clinc150_intent faults self_test correction calibrate \
+        explain overhead
 
 Parts that `benchmarks/results/calibration_PRESET.json` holds already are left out; `--again` measures them anew.
 
 faults: detectors learn what is normal from half of the validation data and set their threshold on the other half;
 faults and false alarms are judged on test data, which neither has seen. A window is 16 examples, a probe interval one
 window. Each head of each site is broken in turn. Some faults are none: a head that is flat by itself cannot be
-flattened; where no weight changes by more than 0.01 in the mean over examples, that is told apart. correction: all
+flattened; where no weight changes by more than 0.01 in the mean over examples, that is told apart. self_test: the same
+faults, with 32 validation inputs on record, and the sound model in batches of other sizes. correction: all
 heads of a site are broken. calibrate: rules learn on validation data, clean or noisy, and are judged on test data of
 the same kind. explain: deletion and insertion of 60 test inputs against random orders. overhead: time, each backend
 for itself.
@@ -24,6 +26,7 @@ import numpy as np
 WINDOW, RATE, NORMAL, DRAWN = 16, 0.01, 2400, 1000
 METHODS = ("robust_z", "mahalanobis", "autoencoder")
 KINDS = ("collapsed", "flat", "sink", "shifted", "dead", "nan")
+RECORDED = 32  # inputs of a self-test
 LEAST = 0.01  # mean change of a weight, largest over rows, under which a fault is none
 EXPLAINED = 60
 
@@ -95,7 +98,7 @@ def _maps(model: Any, arrays: np.ndarray, site: str):
 
 def faults(subject: Subject) -> dict:
     """Find faults that are put into each head."""
-    from attention_zoo.calibrate import AttentionDetector, collect, sites_of
+    from attention_zoo.calibrate import AttentionDetector, collect
 
     random = np.random.default_rng(0)
     val, test = collect(subject.model, subject.arrays["val"]), collect(subject.model, subject.arrays["test"])
@@ -113,26 +116,52 @@ def faults(subject: Subject) -> dict:
     rows = []
     windows = np.arange(20 * WINDOW).reshape(20, WINDOW)
     arrays = subject.arrays["test"][: 20 * WINDOW]
+    for site, kind, head, faulty in every_fault(subject):
+        found = collect(faulty, arrays)
+        row = {"site": site, "head": head, "kind": kind, "change": changed(subject.model, faulty, site, arrays)}
+        for method, detector in detectors.items():
+            judged = alarms(detector, found, windows)
+            raised = np.array([one.alarm for one in judged])
+            named = np.array([site in one.heads and head in one.heads[site] for one in judged])
+            row[method] = {
+                "one window": float(raised.mean()),
+                "two windows": float((raised[:-1] | raised[1:]).mean()),
+                "delay": float(np.argmax(raised) + 1) if raised.any() else None,
+                "named": float(named[raised].mean()) if raised.any() else None,
+                "kinds": sorted({finding.kind for one in judged for finding in one.findings}),
+            }
+        rows.append(row)
+        print(site, head, kind, f"{row['change']:.3f}", {m: row[m]["two windows"] for m in METHODS}, flush=True)
+    return {**report, "rows": rows, "inputs": other_inputs(subject, detectors)}
+
+
+def every_fault(subject: Subject):
+    """Give out the site, the kind and the head of each fault, and the model that has it."""
+    from attention_zoo.calibrate import sites_of
+
     for site, (what, heads) in sites_of(subject.model).items():
         for kind in KINDS if what == "mix" else ("shut",):
             for head in range(heads):
-                faulty = broken(subject.model, site, kind, [head])
-                found = collect(faulty, arrays)
-                row = {"site": site, "head": head, "kind": kind, "change": changed(subject.model, faulty, site, arrays)}
-                for method, detector in detectors.items():
-                    judged = alarms(detector, found, windows)
-                    raised = np.array([one.alarm for one in judged])
-                    named = np.array([site in one.heads and head in one.heads[site] for one in judged])
-                    row[method] = {
-                        "one window": float(raised.mean()),
-                        "two windows": float((raised[:-1] | raised[1:]).mean()),
-                        "delay": float(np.argmax(raised) + 1) if raised.any() else None,
-                        "named": float(named[raised].mean()) if raised.any() else None,
-                        "kinds": sorted({finding.kind for one in judged for finding in one.findings}),
-                    }
-                rows.append(row)
-                print(site, head, kind, f"{row['change']:.3f}", {m: row[m]["two windows"] for m in METHODS}, flush=True)
-    return {**report, "rows": rows, "inputs": other_inputs(subject, detectors)}
+                yield site, kind, head, broken(subject.model, site, kind, [head])
+
+
+def self_tests(subject: Subject) -> dict:
+    """Ask sound and broken models what is on record."""
+    from attention_zoo.calibrate import collect
+    from attention_zoo.watch import SelfTest
+
+    arrays = subject.arrays["val"][:RECORDED]
+    test = SelfTest(collect(subject.model, arrays))
+    sound = {str(size): test.judge(collect(subject.model, arrays, batch_size=size)).score for size in (1, 5, RECORDED)}
+    rows = []
+    for site, kind, head, faulty in every_fault(subject):
+        judged = test.judge(collect(faulty, arrays))
+        named = judged.heads == {site: [head]}
+        change = changed(subject.model, faulty, site, arrays)
+        rows.append({"site": site, "head": head, "kind": kind, "change": change})
+        rows[-1] |= {"score": min(judged.score, 1e9), "found": judged.alarm, "named": named}
+        print(rows[-1], flush=True)
+    return {"inputs": RECORDED, "tolerance": test.tolerance, "sound": sound, "rows": rows}
 
 
 def noisy(subject: Subject, split: str) -> dict[str, np.ndarray]:
@@ -313,7 +342,14 @@ def overhead(subject: Subject) -> dict:
     }
 
 
-PARTS = {"faults": faults, "correction": correction, "calibrate": calibrating, "explain": explain, "overhead": overhead}
+PARTS = {
+    "faults": faults,
+    "self_test": self_tests,
+    "correction": correction,
+    "calibrate": calibrating,
+    "explain": explain,
+    "overhead": overhead,
+}
 
 
 def main() -> None:

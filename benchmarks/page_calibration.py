@@ -14,6 +14,21 @@ def _mean(values: list) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def self_tests(found: dict) -> list[str]:
+    """Write how many faults a self-test finds, as rows of the table of detectors."""
+    lines = []
+    for preset, parts in found.items():
+        told = parts.get("self_test", {})
+        rows = [row for row in told.get("rows", []) if row["change"] >= LEAST]
+        if rows:
+            seen = share(_mean([row["found"] for row in rows]))
+            named = share(_mean([row["named"] for row in rows if row["found"]]))
+            false = share(_mean([score > 1 for score in told["sound"].values()]))
+            title = f"self-test, {told['inputs']} inputs on record"
+            lines.append(f"| `{preset}` | {title} | {len(rows)} | {seen} | {seen} | 1.00 | {named} | {false} |")
+    return lines
+
+
 def faults(found: dict) -> list[str]:
     """Write how many faults are found, how soon, and at how many false alarms."""
     lines = [
@@ -38,6 +53,7 @@ def faults(found: dict) -> list[str]:
             false = share(parts["faults"]["false alarms"][method])
             cells = [f"`{preset}`", title, str(len(rows)), *cells, f"{delay:.2f}", share(named), false]
             lines.append("| " + " | ".join(cells) + " |")
+    lines += self_tests(found)
     lines += ["", "By kind, within two windows, Mahalanobis:", ""]
     kinds = list(
         dict.fromkeys(row["kind"] for parts in found.values() for row in parts.get("faults", {}).get("rows", []))

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from attention_zoo.calibrate.rules import Rule, logarithm, within
+from attention_zoo.calibrate.layout import evenness, logarithm
+from attention_zoo.calibrate.rules import Rule, within
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError
 
@@ -74,13 +75,9 @@ def _softmax(logs: Any, seen: Any) -> Any:
 
 def _entropy(logs: Any, seen: Any) -> Any:
     """Return the mean over rows of the entropy of softmax(logs) by log of the keys, [batch, head, 1, 1]."""
-    shares = _softmax(logs, seen)
-    entropy = -ops.sum(shares * logarithm(shares), axis=-1, keepdims=True)
-    count = ops.sum(seen, axis=-1, keepdims=True)
-    several = ops.cast(count > 1, "float32")
-    rows = ops.sum(several, axis=2, keepdims=True)
-    mean = ops.sum(several * entropy / ops.log(ops.maximum(count, 2.0)), axis=2, keepdims=True)
-    return mean / ops.maximum(rows, 1.0)
+    even, several = evenness(_softmax(logs, seen), seen)
+    mean = ops.sum(several * even, axis=-1) / ops.maximum(ops.sum(several, axis=-1), 1.0)
+    return ops.expand_dims(mean, (2, 3))
 
 
 def _listed(value: Any) -> list[float]:

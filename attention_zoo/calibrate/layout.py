@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+TINY = 1e-30  # the least share of which a logarithm is taken
+
 
 def as_rows(weights: Any, mask: Any, axes: tuple[str, ...]) -> tuple[Any, Any]:
     """Bring a map of any axes to [batch, head, query, key], and say what of it may be seen.
@@ -57,6 +59,30 @@ def places(present: Any) -> Any:
     ranks = ops.cumsum(present, axis=-1) - 1.0
     last = ops.sum(present, axis=-1, keepdims=True) - 1.0
     return ops.clip(ranks / ops.maximum(last, 1.0), 0.0, 1.0)
+
+
+def logarithm(shares: Any) -> Any:
+    """Return log p, of no less than 1e-30."""
+    return ops.log(ops.maximum(shares, TINY))
+
+
+def entropy(shares: Any) -> Any:
+    """Return -sum p log p over the last axis, in nats; of shares that are NaN it is NaN."""
+    return -ops.sum(shares * logarithm(shares), axis=-1)
+
+
+def evenness(shares: Any, seen: Any) -> tuple[Any, Any]:
+    """Return how evenly each row looks at the keys it may see: entropy / log(keys), 0 (one key) to 1 (all alike).
+
+    Args:
+        shares: [batch, head, query, key], rows sum to 1.
+        seen: float32 of the same shape: 1 where a pair may meet.
+
+    Returns:
+        [batch, head, query], and 1 for rows of more than one key, 0 for the others, where it is not defined.
+    """
+    count = ops.sum(seen, axis=-1)
+    return entropy(shares) / ops.log(ops.maximum(count, 2.0)), ops.cast(count > 1, "float32")
 
 
 def _others(axes: tuple[str, ...]) -> list[int]:

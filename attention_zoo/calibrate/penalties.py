@@ -1,19 +1,17 @@
 """What a training may ask of attention besides its task: losses on the maps, each for sites of its own."""
 
 import abc
-import fnmatch
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
 from attention_zoo.calibrate.capture import a_model, untrained
-from attention_zoo.calibrate.layout import as_rows, places
+from attention_zoo.calibrate.chosen import by_site, fits, fitting
+from attention_zoo.calibrate.layout import as_rows, evenness, places
 from attention_zoo.calibrate.probe import dotted
-from attention_zoo.calibrate.rules import logarithm
 from attention_zoo.core.tape import Seen, Tape
-from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.errors import ZooValueError
 
 
 class Penalty(abc.ABC):
@@ -55,12 +53,6 @@ def _mean(values: Any, rows: Any) -> Any:
     return ops.sum(values * rows, axis=-1) / ops.maximum(ops.sum(rows, axis=-1), 1.0)
 
 
-def _entropy(shares: Any, seen: Any) -> Any:
-    count = ops.sum(seen, axis=-1)
-    entropy = -ops.sum(shares * logarithm(shares), axis=-1) / ops.log(ops.maximum(count, 2.0))
-    return _mean(entropy, ops.cast(count > 1, "float32"))
-
-
 @keras.saving.register_keras_serializable(package="attention_zoo")
 class EntropyPenalty(Penalty):
     """Hold entropy / log(keys) within a band: (how far it is outside)^2.
@@ -85,8 +77,8 @@ class EntropyPenalty(Penalty):
         return {**super().get_config(), "low": self.low, "high": self.high}
 
     def of(self, shares: Any, seen: Any) -> Any:
-        entropy = _entropy(shares, seen)
-        return ops.square(ops.maximum(self.low - entropy, 0.0) + ops.maximum(entropy - self.high, 0.0))
+        even = _mean(*evenness(shares, seen))
+        return ops.square(ops.maximum(self.low - even, 0.0) + ops.maximum(even - self.high, 0.0))
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -170,6 +162,9 @@ class Penalized(keras.Model):
 
     Returns:
         What `model` returns.
+
+    Raises:
+        ZooValueError: in training, if a glob finds no site that mixes.
     """
 
     def __init__(self, model: keras.Model, penalties: Any, **kwargs: Any):
@@ -183,21 +178,25 @@ class Penalized(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not training:
             return self.model(inputs, training=training)
-        losses = []
+        losses: list[Any] = []
+        sites = []
 
         def judge(seen: Seen) -> Any:
             if seen.site.kind == "mix":
+                sites.append(dotted(seen.site.path))
                 losses.extend(self._judged(seen))
             return seen.weights
 
         with Tape(judge, keep=False):
             output = self.model(inputs, training=training)
+        for glob, _ in self.penalties:
+            fitting(glob, sites, "penalties")
         if losses:
             self.add_loss(sum(losses))
         return output
 
     def _judged(self, seen: Seen) -> list[Any]:
-        wanted = [one for glob, one in self.penalties if fnmatch.fnmatchcase(dotted(seen.site.path), glob)]
+        wanted = [one for glob, one in self.penalties if fits(glob, dotted(seen.site.path))]
         if not wanted:
             return []
         rows, allowed = as_rows(ops.cast(seen.weights, "float32"), seen.mask, seen.site.axes)
@@ -232,17 +231,4 @@ def penalize(model: keras.Model, penalties: Any) -> Penalized:
         ZooTypeError: if `model` is no Keras model, or a penalty is none.
         ZooValueError: if no penalty has this name.
     """
-    if not isinstance(penalties, Mapping):
-        penalties = {"*": penalties}
-    listed = ((glob, [found] if isinstance(found, (str, Penalty)) else found) for glob, found in penalties.items())
-    return Penalized(a_model(model), [(dotted(glob), _penalty(one)) for glob, found in listed for one in found])
-
-
-def _penalty(given: Any) -> Penalty:
-    if isinstance(given, Penalty):
-        return given
-    if not isinstance(given, str):
-        raise ZooTypeError(f"penalty must be a Penalty or a name, got {type(given).__name__}")
-    if given not in PENALTIES:
-        raise unknown("penalty", given, PENALTIES)
-    return PENALTIES[given]()
+    return Penalized(a_model(model), by_site(penalties, Penalty, PENALTIES, "penalty"))

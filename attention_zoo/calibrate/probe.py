@@ -26,6 +26,8 @@ class Probed(Watched):
         model: the model to watch; its weights are shared, not copied.
         only: a glob on site paths; the rest is not returned.
         rows: how many queries of a map are looked at, at most, where the layer need not form it.
+        outputs: False leaves out what `model` returns, so that nothing is kept of large outputs, and what comes after
+            the last map is not computed where graphs are compiled.
 
     Call:
         inputs: what `model` takes.
@@ -40,8 +42,9 @@ class Probed(Watched):
     Cost: see `calibrate.statistics.mix_statistics`, for min(rows, length) queries.
     """
 
-    def __init__(self, model: keras.Model, only: str = "*", rows: int = ROWS, **kwargs: Any):
+    def __init__(self, model: keras.Model, only: str = "*", rows: int = ROWS, outputs: bool = True, **kwargs: Any):
         super().__init__(model, only, **kwargs)
+        self.tells = outputs
         self.rows = whole_number("rows", rows, least=2, unit="queries looked at")
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Any]:
@@ -55,10 +58,11 @@ class Probed(Watched):
         with Tape(note, only=self.only, keep=False, rows=self.rows) as tape:
             output = self.model(inputs, training=training)
         self.sites.update({dotted(name): site for name, site in tape.sites.items()})
-        return {**by_name(output), **found}
+        # Without any site something must be told still.
+        return {**(by_name(output) if self.tells or not found else {}), **found}
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "rows": self.rows}
+        return {**super().get_config(), "rows": self.rows, "outputs": self.tells}
 
 
 def dotted(site: str) -> str:
@@ -72,13 +76,14 @@ def _for_each(values: Any, batch: Any) -> Any:
     return ops.mean(ops.reshape(values, (batch, -1, heads, count)), axis=1)
 
 
-def probe(model: keras.Model, only: str = "*", rows: int = ROWS) -> Probed:
+def probe(model: keras.Model, only: str = "*", rows: int = ROWS, outputs: bool = True) -> Probed:
     """Wrap `model` so that `predict` returns statistics of its attention beside its output.
 
     Args:
         model: any Keras model; statistics come from the layers of the zoo in it.
         only: a glob on site paths, for example "encoder*".
         rows: how many queries of a long map are looked at.
+        outputs: whether what `model` returns is told beside.
 
     Returns:
         A model that shares the weights of `model`; it can be saved, exported, and runs compiled.
@@ -87,7 +92,7 @@ def probe(model: keras.Model, only: str = "*", rows: int = ROWS) -> Probed:
         ZooTypeError: if `model` is not a Keras model.
         ZooValueError: if rows is no whole number of at least 2.
     """
-    return Probed(a_model(model), only=only, rows=rows)
+    return Probed(a_model(model), only=only, rows=rows, outputs=outputs)
 
 
 def collect(model: keras.Model, data: Any, only: str = "*", batch_size: int = 64) -> dict[str, Any]:
@@ -100,10 +105,12 @@ def collect(model: keras.Model, data: Any, only: str = "*", batch_size: int = 64
         batch_size: examples run at once, where `data` is arrays.
 
     Returns:
-        By site, float32 [examples, head, statistics].
+        By site, in the order in which the model runs them, float32 [examples, head, statistics].
 
     Raises:
         ZooTypeError: if `model` is not a Keras model.
     """
     size = {} if isinstance(data, keras.utils.PyDataset) else {"batch_size": batch_size}
-    return statistics_in(probe(model, only).predict(data, verbose=0, **size))
+    probed = probe(model, only, outputs=False)
+    found = statistics_in(probed.predict(data, verbose=0, **size))
+    return {site: found[site] for site in probed.sites}

@@ -1,7 +1,6 @@
 """Put rules into any model: they change its attention maps where they are made."""
 
-import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -9,6 +8,7 @@ from keras import ops
 
 from attention_zoo.calibrate.balancer import AttentionBalancer
 from attention_zoo.calibrate.capture import a_model, untrained
+from attention_zoo.calibrate.chosen import by_site, fitting, one_of
 from attention_zoo.calibrate.layout import as_rows, from_rows
 from attention_zoo.calibrate.probe import dotted
 from attention_zoo.calibrate.references import BlendRule
@@ -22,7 +22,7 @@ from attention_zoo.calibrate.rules import (
     WeightCapRule,
 )
 from attention_zoo.core.tape import Seen, Tape
-from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
+from attention_zoo.errors import ZooValueError
 
 RULES: dict[str, type[Rule]] = {
     "temperature": TemperatureRule,
@@ -48,13 +48,7 @@ def rule(given: Any, **options: Any) -> Rule:
         ZooTypeError: if it is neither.
         ZooValueError: if no rule has this name, or an option is outside its range.
     """
-    if isinstance(given, Rule):
-        return given
-    if not isinstance(given, str):
-        raise ZooTypeError(f"rule must be a Rule or a name, got {type(given).__name__}")
-    if given not in RULES:
-        raise unknown("rule", given, RULES)
-    return RULES[given](**options)
+    return one_of(given, Rule, RULES, "rule", **options)
 
 
 def planned(rules: Any) -> Planned:
@@ -66,10 +60,7 @@ def planned(rules: Any) -> Planned:
     Raises:
         ZooTypeError, ZooValueError: as `rule`.
     """
-    if not isinstance(rules, Mapping):
-        rules = {"*": rules}
-    listed = ((glob, [found] if isinstance(found, (str, Rule)) else found) for glob, found in rules.items())
-    return tuple((dotted(glob), rule(one)) for glob, found in listed for one in found)
+    return by_site(rules, Rule, RULES, "rule")
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -108,12 +99,8 @@ class Reweighted(keras.Model):
         """Make each site its own rules."""
         applied: dict[str, list[Rule]] = {}
         for number, (glob, one) in enumerate(rules):
-            fitting = [site for site in self.known if fnmatch.fnmatchcase(site, glob)]
-            if not fitting:
-                raise ZooValueError(
-                    f"rules must be for sites of the model, got {glob!r}; its sites are {list(self.known)}"
-                )
-            mixing = [site for site in fitting if self.known[site][0] == "mix" or one.for_gates]
+            found = fitting(glob, self.known, "rules")
+            mixing = [site for site in found if self.known[site][0] == "mix" or one.for_gates]
             if not mixing:
                 raise ZooValueError(f"{type(one).__name__} is a rule for maps that mix, got {glob!r}: gates alone")
             for site in mixing:

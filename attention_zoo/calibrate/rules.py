@@ -14,10 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from attention_zoo.calibrate.layout import TINY, logarithm
 from attention_zoo.core.capping import cap_weights
 from attention_zoo.errors import ZooValueError
-
-_TINY = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -118,13 +117,8 @@ def multiplied(weights: Any, factors: Any) -> Any:
 
 def rescaled(changed: Any, before: Any, after: Any) -> Any:
     """Multiply rows by before / after, where after is more than nothing."""
-    nothing = after <= _TINY
+    nothing = after <= TINY
     return changed * ops.where(nothing, 1.0, before / ops.where(nothing, 1.0, after))
-
-
-def logarithm(weights: Any) -> Any:
-    """Return log w, finite where w is 0."""
-    return ops.log(ops.maximum(weights, _TINY))
 
 
 def uniform(weights: Any, allowed: Any) -> Any:

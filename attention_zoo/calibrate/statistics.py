@@ -33,11 +33,10 @@ from typing import Any
 
 from keras import ops
 
-from attention_zoo.calibrate.layout import as_rows, places
+from attention_zoo.calibrate.layout import TINY, as_rows, entropy, evenness, places
 from attention_zoo.core.tape import Seen
 from attention_zoo.watch.names import BINS
 
-_TINY = 1e-30
 _WIDTH = 0.2  # of the diagonal, in places
 TOP = 5
 CLOSED, OPEN = 0.05, 0.95
@@ -92,15 +91,12 @@ def mix_statistics(weights: Any, allowed: Any) -> Any:
     seen = ops.cast(allowed, "float32") * ones
     total = ops.sum(weights, axis=-1, keepdims=True)
     # Not `total > 0`: of NaN that is False, and the poison would be hidden.
-    shares = weights / ops.where(total <= _TINY, 1.0, total)
+    shares = weights / ops.where(total <= TINY, 1.0, total)
     count = ops.sum(seen, axis=-1)
     rows = ops.cast(count > 0, "float32")
-    entropy, peak = _entropy(shares), ops.max(shares, axis=-1)
-    several = ops.cast(count > 1, "float32")
-    scale = ops.log(ops.maximum(count, 2.0))
     values = [
-        _mean(entropy / scale, several),
-        _mean(peak, rows),
+        _mean(*evenness(shares, seen)),
+        _mean(ops.max(shares, axis=-1), rows),
         _mean(ops.sum(_largest(shares), axis=-1), rows),
         *_by_place(shares, seen, rows),
     ]
@@ -109,12 +105,12 @@ def mix_statistics(weights: Any, allowed: Any) -> Any:
         ops.sum(rows, axis=2, keepdims=True), 1.0
     )
     keys = ops.sum(ops.cast(ops.any(seen > 0, axis=2), "float32"), axis=-1)
-    coverage = _divided(_entropy(mean_row) * ops.cast(keys > 1, "float32"), ops.log(ops.maximum(keys, 2.0)), keys > 1)
+    coverage = _divided(entropy(mean_row) * ops.cast(keys > 1, "float32"), ops.log(ops.maximum(keys, 2.0)), keys > 1)
     ordered = [
         *values[:3],
         *by_place,
         coverage,
-        _mean(_agreement(shares, entropy), rows),
+        _mean(_agreement(shares), rows),
         _rank(shares * ops.expand_dims(rows, -1), ops.minimum(ops.sum(rows, axis=-1), keys)),
         _mean(ops.squeeze(total, -1), rows),
         *profile,
@@ -130,11 +126,6 @@ def _mean(values: Any, rows: Any) -> Any:
 
 def _divided(above: Any, below: Any, defined: Any) -> Any:
     return ops.where(defined, above / ops.where(defined, below, 1.0), math.nan)
-
-
-def _entropy(shares: Any) -> Any:
-    """Return -sum p log p over the last axis."""
-    return -ops.sum(shares * ops.log(ops.maximum(shares, _TINY)), axis=-1)
 
 
 def _largest(shares: Any) -> Any:
@@ -166,10 +157,10 @@ def _edges() -> list[float]:
     return [2.0 * number / BINS - 1.0 for number in range(1, BINS)]
 
 
-def _agreement(shares: Any, entropy: Any) -> Any:
+def _agreement(shares: Any) -> Any:
     """Return how much each head looks like the mean of all, [batch, head, query]."""
     mean = ops.mean(shares, axis=1, keepdims=True)
-    divergence = _entropy(0.5 * (shares + mean)) - 0.5 * (entropy + _entropy(mean))
+    divergence = entropy(0.5 * (shares + mean)) - 0.5 * (entropy(shares) + entropy(mean))
     return 1.0 - divergence / math.log(2.0)
 
 
@@ -178,5 +169,5 @@ def _rank(shares: Any, size: Any) -> Any:
     products = ops.matmul(shares, ops.transpose(shares, (0, 1, 3, 2)))
     trace = ops.sum(ops.square(shares), axis=(-2, -1))
     fourth = ops.sum(ops.square(products), axis=(-2, -1))
-    ratio = ops.square(trace) / ops.where(fourth <= _TINY, 1.0, fourth)
+    ratio = ops.square(trace) / ops.where(fourth <= TINY, 1.0, fourth)
     return ratio / ops.maximum(size, 1.0)

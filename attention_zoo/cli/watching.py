@@ -26,18 +26,23 @@ def inspect(
     method: Annotated[str, typer.Option(help="of the detector: robust_z, mahalanobis, autoencoder")] = "robust_z",
     false_alarms: Annotated[float, typer.Option(help="share of normal windows that may raise an alarm")] = 0.01,
     window: Annotated[int, typer.Option(help="inputs that are judged together")] = 16,
+    self_test: Annotated[
+        Path | None, typer.Option(help="put the inputs and what they give on record here (.npz)")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what the attention of a model does on inputs that are normal for it, head by head.
 
-    Prints the median of each statistic. With --detector, `monitor` can tell later when something is wrong.
+    Prints the median of each statistic. With --detector, `monitor` can tell later when something is wrong; with
+    --self-test (a few dozen inputs are enough), `self-test` can.
     """
     from attention_zoo.watch import Baseline
 
-    for path in (baseline, detector):
+    for path in (baseline, detector, self_test):
         if path is not None:
             writable(path.parent)
-    found = _statistics(name, inputs, file, column)
+    task, wanted = _task_and_inputs(name, inputs, file, column)
+    found = _statistics(task, wanted)
     table = Baseline.of(found, model=name)
     if detector is not None:
         from attention_zoo.calibrate import AttentionDetector
@@ -46,6 +51,8 @@ def inspect(
             AttentionDetector(method, false_alarms, window).fit(found).save(detector)
     if baseline is not None:
         table.save(baseline)
+    if self_test is not None:
+        task.self_test(wanted).save(self_test)
     if json:
         screen.print_json(table.rows())
         return
@@ -73,7 +80,7 @@ def monitor(
     from attention_zoo.watch import AttentionDetector
 
     judge = AttentionDetector.load(detector)
-    found = _statistics(name, inputs, file, column)
+    found = _statistics(*_task_and_inputs(name, inputs, file, column))
     count = len(next(iter(found.values()), ()))
     if count < judge.window:
         raise ZooValueError(f"the detector judges {judge.window} inputs together, got {count}")
@@ -88,6 +95,36 @@ def monitor(
                 print(f"window {number}: {finding.sentence()}")
     screen.note(f"{len(alarms)} of {len(windows)} windows of {judge.window} inputs raised an alarm")
     raise typer.Exit(ALARM if alarms else 0)
+
+
+@app.command("self-test")
+def self_test(
+    name: Annotated[str, typer.Argument(help="a model, or the folder of one exported with --statistics")],
+    record: Annotated[Path, typer.Argument(help="what `inspect --self-test` wrote")],
+    json: Json = False,
+) -> None:
+    """Give a model the inputs on record, and leave with 1 where a head answers otherwise than then.
+
+    Prints a line for each head that is to blame. An exported model is run without Keras.
+    """
+    from attention_zoo import runtime
+    from attention_zoo.watch import SelfTest
+
+    test = SelfTest.load(record)
+    if runtime.is_bundle(name):
+        judged = test.run(runtime.load(name))
+    else:
+        from attention_zoo.calibrate import collect
+
+        judged = test.judge(collect(_classifier(name).model, test.inputs))
+    for finding in judged.findings:
+        if json:
+            screen.print_json(finding.as_dict())
+        else:
+            print(finding.sentence())
+    what = "differs from what is on record" if judged.alarm else "is as on record"
+    screen.note(f"{name} {what}: largest change {judged.score * test.tolerance:.2g}, rounding {test.tolerance:g}")
+    raise typer.Exit(ALARM if judged.alarm else 0)
 
 
 @app.command()
@@ -116,14 +153,20 @@ def calibrate(
     print(output)
 
 
-def _statistics(name: str, inputs: list[str] | None, file: Path | None, column: str | None) -> dict[str, Any]:
-    """Return the statistics of a model on the inputs of a command line."""
+def _task_and_inputs(
+    name: str, inputs: list[str] | None, file: Path | None, column: str | None
+) -> tuple[Any, list[Any]]:
+    """Return a model and the inputs of a command line."""
     from attention_zoo.cli.app import family_of
     from attention_zoo.cli.inputs import read_inputs
     from attention_zoo.runtime import preprocessor_class
 
     wanted = read_inputs(inputs or [], file, column, preprocessor_class(family_of(name)).noun)
-    task = _classifier(name)
+    return _classifier(name), wanted
+
+
+def _statistics(task: Any, wanted: list[Any]) -> dict[str, Any]:
+    """Return the statistics of a model on inputs."""
     with screen.progress("looking"):
         return task.statistics(wanted)
 

@@ -12,7 +12,7 @@ from attention_zoo.runtime.classifying import ClassifierRunner
 from attention_zoo.runtime.emotions import EmotionRunner
 from attention_zoo.runtime.recognizing import SpeechRunner
 from attention_zoo.runtime.recommending import RecommenderRunner
-from attention_zoo.runtime.runner import Runner, answer_options, load, preprocessor_class
+from attention_zoo.runtime.runner import Runner, answer_options, is_bundle, load, preprocessor_class
 from attention_zoo.runtime.transcription import Hearing, Transcript
 from attention_zoo.runtime.translating import TranslatorRunner
 from attention_zoo.runtime.translation import Translation
@@ -28,6 +28,7 @@ __all__ = [
     "Translation",
     "TranslatorRunner",
     "answer_options",
+    "is_bundle",
     "load",
     "preprocessor_class",
 ]

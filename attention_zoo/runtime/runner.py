@@ -63,6 +63,11 @@ class Runner(abc.ABC):
         """Names of the graphs that can be run."""
         return tuple(self._sessions)
 
+    @property
+    def outputs(self) -> dict[str, tuple[str, ...]]:
+        """Names of the outputs of each graph."""
+        return {name: tuple(known) for name, known in self._outputs.items()}
+
     @abc.abstractmethod
     def records(self, inputs: Sequence[str], **options: Any) -> Iterable[dict[str, Any]]:
         """Answer inputs, one dict each, as the command line prints them.
@@ -110,6 +115,11 @@ class Runner(abc.ABC):
         return graph
 
 
+def is_bundle(folder: str | os.PathLike) -> bool:
+    """Say whether a folder is an exported model."""
+    return (Path(folder) / "bundle.json").is_file()
+
+
 def load(folder: str | os.PathLike, *, threads: int | None = None) -> Any:
     """Load a bundle and check each of its files against its SHA-256.
 
@@ -127,7 +137,7 @@ def load(folder: str | os.PathLike, *, threads: int | None = None) -> Any:
         ZooImportError: if onnxruntime is not installed.
     """
     folder = Path(folder)
-    if not (folder / "bundle.json").is_file():
+    if not is_bundle(folder):
         raise ZooFileError(f"{str(folder)!r} is no bundle: it has no bundle.json")
     description = read_json(folder / "bundle.json")
     if description.get("format") != FORMAT:

@@ -14,6 +14,7 @@ from attention_zoo.watch.judgement import Judgement
 from attention_zoo.watch.methods import METHODS
 from attention_zoo.watch.monitor import Monitor
 from attention_zoo.watch.names import BINS, GATE, MIX, PREFIX, names_of, statistics_in
+from attention_zoo.watch.self_test import SelfTest
 from attention_zoo.watch.serving import monitored
 from attention_zoo.watch.sinks import JsonLinesSink, LogSink, PrometheusSink, Sink, TensorBoardSink, WebhookSink
 
@@ -33,6 +34,7 @@ __all__ = [
     "LogSink",
     "Monitor",
     "PrometheusSink",
+    "SelfTest",
     "Sink",
     "TensorBoardSink",
     "WebhookSink",

@@ -90,6 +90,15 @@ class Columns:
         table[~np.isfinite(table)] = np.nan
         return table
 
+    def split(self, table: np.ndarray) -> dict[str, np.ndarray]:
+        """Undo `table`: return [examples, heads, statistics] by site."""
+        found, start = {}, 0
+        for site, heads, names in self.sites:
+            end = start + heads * len(names)
+            found[site] = table[:, start:end].reshape(len(table), heads, len(names))
+            start = end
+        return found
+
     def by_site(self, values: Sequence[Any]) -> dict[str, list[Any]]:
         """Sort one value for each head into lists, by site."""
         values = iter(values)

@@ -1,8 +1,5 @@
 """Learn what is normal for the heads of a model, and tell when it is not."""
 
-import hashlib
-import io
-import json
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -13,15 +10,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from attention_zoo.checks import whole_number
-from attention_zoo.errors import ZooFileError, ZooValueError
-from attention_zoo.files import read_bytes, replace_file
+from attention_zoo.errors import ZooValueError
+from attention_zoo.watch.archive import damaged, load_arrays, save_arrays
 from attention_zoo.watch.columns import Columns
 from attention_zoo.watch.findings import Finding, as_named, classify
 from attention_zoo.watch.judgement import Judgement
 from attention_zoo.watch.methods import find
+from attention_zoo.watch.names import AGREEMENT
 from attention_zoo.watch.windows import Normal, draw, window_means
 
-FORMAT = 1
 FIT = 4  # windows that the examples from which normal is learned must fill
 HELD_OUT = 6  # windows that the held-out examples must fill
 REDRAWN = 16  # times that the held-out examples are drawn anew, with replacement
@@ -30,7 +27,6 @@ AT_ONCE = 500  # windows drawn together, so that memory stays small
 BEYOND = 10  # windows that must lie over the threshold, each time
 LEAST = 0.5  # least threshold: data that never change would give one that rounding reaches
 OPTIONAL = ("entropy", "coverage")  # what an example has not in which there is but one key to look at
-AGREEMENT = "agreement"  # the one statistic of a head that depends on the other heads
 UNIT = 0.99  # quantile of a head's own normal scores that counts as 1
 
 
@@ -182,16 +178,13 @@ class AttentionDetector:
         arrays |= {f"scorer.{name}": value for name, value in self._scorer.arrays().items()}
         arrays["unit"] = self._unit
         about = {
-            "format": FORMAT,
             "method": self.method,
             "false_alarms": self.false_alarms,
             "window": self.window,
             "threshold": self.threshold,
             "sites": columns.described(),
-            "sha256": _digest(arrays),
         }
-        arrays["about"] = np.frombuffer(json.dumps(about).encode("utf-8"), np.uint8)
-        return replace_file(path, lambda file: np.savez_compressed(file, **arrays))
+        return save_arrays(path, about, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -200,26 +193,14 @@ class AttentionDetector:
         Raises:
             ZooFileError: if the file is missing, damaged or of another format.
         """
-        content = read_bytes(path)
+        about, arrays = load_arrays(path, "detector")
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                arrays = dict(file)
-            about = json.loads(arrays.pop("about").tobytes())
-            found = about["format"]
-            if found != FORMAT:
-                raise ZooFileError(
-                    f"{path} must have format {FORMAT}, got {found!r}; a newer attention-zoo may have written it"
-                )
             return cls._restored(about, arrays)
-        except ZooFileError:
-            raise
-        except Exception as error:  # the readers of archives and arrays raise a dozen kinds for a file that was changed
-            raise ZooFileError(f"{path} is no detector, or damaged ({error})") from error
+        except Exception as error:  # whatever is missing or of another kind in a file that somebody made
+            raise damaged(path, "detector", error) from error
 
     @classmethod
     def _restored(cls, about: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        if _digest(arrays) != about["sha256"]:
-            raise ValueError("its checksum differs")
         found = cls(about["method"], about["false_alarms"], about["window"])
         columns = Columns.restored(about["sites"])
         normal = {name.removeprefix("normal."): value for name, value in arrays.items() if name.startswith("normal.")}
@@ -311,13 +292,3 @@ class AttentionDetector:
         column = ours[names.index(statistic)]
         value = math.nan if statistic in broken else float(means[column])
         return Finding(kind, site, head, score, statistic, value, float(normal.low[column]), float(normal.high[column]))
-
-
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of arrays, their names, kinds and shapes."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        value = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()

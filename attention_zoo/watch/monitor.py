@@ -12,6 +12,7 @@ from attention_zoo.checks import whole_number
 from attention_zoo.watch.detector import AttentionDetector
 from attention_zoo.watch.events import ALERT, CLEAR, Event
 from attention_zoo.watch.judgement import Judgement
+from attention_zoo.watch.self_test import SelfTest
 from attention_zoo.watch.sinks.base import Sink
 
 LOG = logging.getLogger("attention_zoo.watch")
@@ -25,7 +26,7 @@ class Monitor:
     counted in `failures` and logged the first time.
 
     Args:
-        detector: fitted; see `AttentionDetector`.
+        detector: fitted, see `AttentionDetector`; or a `SelfTest`, whose window is all that is on record.
         sinks: who is told; see `attention_zoo.watch.sinks`.
         raise_after: bad windows, at least 1; each further one makes false alarms rarer and delays an alert by a window.
         clear_after: good windows, at least 1.
@@ -42,7 +43,11 @@ class Monitor:
     """
 
     def __init__(
-        self, detector: AttentionDetector, sinks: Sequence[Sink] = (), raise_after: int = 1, clear_after: int = 2
+        self,
+        detector: AttentionDetector | SelfTest,
+        sinks: Sequence[Sink] = (),
+        raise_after: int = 1,
+        clear_after: int = 2,
     ):
         self.detector, self.sinks = detector, tuple(sinks)
         self.sites = detector.sites

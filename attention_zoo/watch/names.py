@@ -23,6 +23,7 @@ MIX = (
     "mass",
     *(f"profile_{number}" for number in range(BINS)),
 )
+AGREEMENT = "agreement"  # the one statistic of a head that depends on the other heads
 # Of gates, which scale each value by a weight of its own.
 GATE = ("mean", "spread", "closed", "open")
 

@@ -69,7 +69,7 @@ def _feed(watched: Any, monitor: Monitor, outputs: Mapping[str, np.ndarray]) -> 
 
 def _watched_graph(runner: Any, graph: str | None) -> tuple[str, list[str]]:
     """Return the name of the graph that is watched, and its outputs that are statistics."""
-    found = {name: [one for one in outputs if one.startswith(PREFIX)] for name, outputs in runner._outputs.items()}
+    found = {name: [one for one in outputs if one.startswith(PREFIX)] for name, outputs in runner.outputs.items()}
     if graph is not None and graph not in found:
         raise unknown("graph", graph, found)
     having = [name for name, ours in found.items() if ours and graph in (None, name)]

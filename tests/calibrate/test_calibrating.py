@@ -12,7 +12,7 @@ from attention_zoo import runtime
 from attention_zoo.calibrate import adapt, calibrate, collect, penalize, reweight
 from attention_zoo.calibrate.penalties import PENALTIES, EntropyPenalty
 from attention_zoo.layers import MultiHeadAttention
-from attention_zoo.watch import MIX, Baseline
+from attention_zoo.watch import MIX, Baseline, SelfTest
 
 
 def problem(examples=400, length=6):
@@ -107,6 +107,12 @@ def test_what_learns_is_told_what_it_cannot_use(model):
         penalize(model, "entrpy")
     with pytest.raises(ValueError, match=r"weight must be at least 0 .*, got -1"):
         EntropyPenalty(weight=-1)
+    asked = penalize(a_model(), {"decoder*": "entropy"})
+    asked.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(
+        ValueError, match=r"penalties must be for sites of the model, got 'decoder\*'; its sites are \['"
+    ):
+        asked.train_on_batch(*problem())
 
 
 TEXTS = ["book me a flight to rome", "what is the weather like", "play some music", "set an alarm for six"]
@@ -153,6 +159,10 @@ def test_a_correction_is_exported_and_its_statistics_too(tmp_path):
     arrays = task.preprocessor(TEXTS)
     found = runner.run(arrays)["statistics.pooling"]
     np.testing.assert_allclose(found, collect(task.model, arrays)["pooling"], atol=1e-4)
+    # What Keras recorded is what the graph gives; without the correction another head speaks.
+    test = SelfTest(collect(task.model, arrays), arrays)
+    assert not test.run(runner).alarm
+    assert test.judge(collect(az.load("clinc150_intent").model, arrays)).alarm
 
 
 @pytest.mark.parametrize("method", ["attention", "gradient", "occlusion"])

@@ -37,6 +37,23 @@ def test_the_output_is_the_models_own():
         np.testing.assert_array_equal(found, model.predict(arrays, verbose=0))
 
 
+def test_the_output_can_be_left_out_but_something_is_always_told():
+    arrays = data()
+    assert list(probe(a_model(), outputs=False).predict(arrays, verbose=0)) == ["statistics.eye"]
+    inputs = keras.Input((None, 8))
+    blind = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    assert list(probe(blind, outputs=False).predict(arrays, verbose=0)) == ["output"]
+    assert collect(blind, arrays) == {}
+
+
+def test_sites_come_in_the_order_in_which_they_run():
+    inputs = keras.Input((None, 8))
+    found = inputs
+    for name in ("later_10", "later_9", "first"):
+        found = MultiHeadAttention(2, 4, name=name)(found)
+    assert list(collect(keras.Model(inputs, found), data())) == ["later_10", "later_9", "first"]
+
+
 @pytest.mark.parametrize("options", [{}, {"position": "rotary"}, {"position": "alibi"}, {"position": "relative"}])
 @pytest.mark.parametrize("length", [None, 200])
 def test_of_a_long_map_a_sample_of_rows_says_nearly_the_same(length, options):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import attention_zoo as az
-from attention_zoo import cli, watch
+from attention_zoo import calibrate, cli, watch
 
 pytestmark = pytest.mark.once
 
@@ -50,6 +50,23 @@ def test_inspect_tells_each_head_and_keeps_what_is_normal(files, detector, capsy
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["SITE", "HEAD", "ENTROPY"]
     assert [line.split()[:2] for line in lines[1:]] == [["pooling", str(head)] for head in range(4)]
+
+
+def test_a_self_test_tells_a_changed_model_and_an_export_from_what_is_on_record(files, capsys, tmp_path):
+    (tmp_path / "few.txt").write_text("\n".join((files / "normal.txt").read_text().splitlines()[:20]))
+    test = tmp_path / "test.npz"
+    assert run("inspect", "clinc150_intent", "--file", tmp_path / "few.txt", "--self-test", test) == 0
+    assert run("self-test", "clinc150_intent", test) == 0
+    assert "is as on record: largest change" in capsys.readouterr().err
+    task = az.load("clinc150_intent")
+    task.reweight({"pooling": calibrate.FaultRule("shifted", [2])}).export(tmp_path / "out", attention="statistics")
+    assert run("self-test", tmp_path / "out", test, "--json") == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert (json.loads(line)["site"], json.loads(line)["head"]) == ("pooling", 2)
+    task.reweight(None).export(tmp_path / "sound", attention="statistics")
+    assert run("self-test", tmp_path / "sound", test) == 0
+    assert run("self-test", tmp_path / "sound", tmp_path / "few.txt") == 2
+    assert "is no self-test, or damaged" in capsys.readouterr().err
 
 
 def test_monitor_is_quiet_on_normal_texts_and_names_heads_on_others(files, detector, capsys):

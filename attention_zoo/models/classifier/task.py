@@ -9,48 +9,30 @@ import keras
 import numpy as np
 
 from attention_zoo.answers import Answer, decide, sigmoid, softmax
-from attention_zoo.calibrate import Calibration, Reweighted, calibrate, collect, reweight
 from attention_zoo.checks import whole_number
 from attention_zoo.data import has_split
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging
 from attention_zoo.models.classifier.backbone import described, take_weights
-from attention_zoo.models.classifier.examples import Examples, Raw
+from attention_zoo.models.classifier.examples import Examples
 from attention_zoo.models.classifier.head import LOGITS
 from attention_zoo.models.classifier.training import prior_bias, teach
+from attention_zoo.models.classifier.watching import BATCH, Watching
 from attention_zoo.models.learning import Learning
-from attention_zoo.models.task import Task, arrays
+from attention_zoo.models.task import arrays
 from attention_zoo.models.teaching import Lesson, card_after
-from attention_zoo.training import OrderedBatches, set_seeds
-
-BATCH = 32  # inputs run at once where nothing else is said
+from attention_zoo.training import set_seeds
 
 
-class Classifier(Task):
+class Classifier(Watching):
     """Classify inputs by one label each, or by any number of labels.
 
     A family says what it reads (`raw`), how its preprocessor comes from the first data (`learn_inputs`), how inputs
     become batches (`batches`), and builds its network, which ends in `head.classify`.
     """
 
-    raw: Raw
     _given: Any = None  # a backbone with weights, until a model takes them over
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels, in the order of the logits."""
-        return self.config.labels
-
-    @property
-    def temperature(self) -> float:
-        """What logits are divided by before they become probabilities."""
-        return self.config.temperature
-
-    @property
-    def answering(self) -> keras.Model:
-        """The model from arrays to the logits of the labels alone."""
-        return self.model
 
     @property
     def returns(self) -> str:
@@ -63,17 +45,6 @@ class Classifier(Task):
     @abc.abstractmethod
     def learn_inputs(self, inputs: Sequence) -> None:
         """Make the preprocessor, from the inputs of a training where it needs any."""
-
-    @abc.abstractmethod
-    def batches(self, inputs: Sequence, targets: Any, learning: Learning, shuffle: bool) -> OrderedBatches:
-        """Return inputs as batches of arrays and targets.
-
-        Args:
-            inputs: what the family reads.
-            targets: of `examples.targets`, or None.
-            learning: has batch_size, seed and, where `shuffle`, augment.
-            shuffle: True for a training.
-        """
 
     @classmethod
     def _new(cls, labels: Any, inputs: Sequence | None, seed: int, dtype: str | None, config: dict[str, Any]) -> Self:
@@ -159,9 +130,6 @@ class Classifier(Task):
         """Train the model on batches, or on what Keras reads, and return its history."""
         return teach(self.model, train, validation, self.config, lesson)
 
-    def _read(self, data: Any, split: str) -> Examples | None:
-        return reading.read_examples(data, self.raw, split)
-
     def _prepare(self, train: Examples, held: Examples | None, seed: int) -> None:
         """Make ready for the labels of the training data; change nothing before all labels are found to fit."""
         changed = not reading.found_labels(train) <= set(self.labels) or train.multi_label != self.config.multi_label
@@ -204,11 +172,6 @@ class Classifier(Task):
             for label in kept:
                 value[..., train.names.index(label)] = weights[weight.path][..., before.index(label)]
             weight.assign(value)
-
-    def _batches(self, part: Examples, learning: Learning, shuffle: bool) -> OrderedBatches:
-        """Return examples as batches of arrays and targets."""
-        reading.check_labels(part, self.labels, self.config.multi_label)
-        return self.batches(part.inputs, reading.targets(part, self.labels), learning, shuffle)
 
     def evaluate(self, data: Any, *, split: str = "test", batch_size: int = 64) -> dict[str, float | None]:
         """Judge the classifier.
@@ -321,73 +284,6 @@ class Classifier(Task):
         scaled = np.asarray(logits, np.float64) / self.config.temperature
         found = sigmoid(scaled) if self.config.multi_label else softmax(scaled)
         return found[:, self.labels.index(label)]
-
-    def statistics(self, inputs: Any, only: str = "*", *, batch_size: int = BATCH) -> dict[str, np.ndarray]:
-        """Return statistics of the attention on inputs, for a detector or a baseline of `attention_zoo.watch`.
-
-        Args:
-            inputs: as for `predict`.
-            only: a glob on sites.
-            batch_size: inputs run at once.
-
-        Returns:
-            By site, float32 [inputs, heads, statistics], in the order of the inputs.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `predict`.
-        """
-        learning = Learning(batch_size=whole_number("batch_size", batch_size, unit=f"{self.raw.noun}s run at once"))
-        batches = self.batches(self.raw.items(inputs), None, learning, shuffle=False)
-        return {site: batches.restore(values) for site, values in collect(self.model, batches, only).items()}
-
-    def reweight(self, rules: Any) -> Self:
-        """Put rules into the attention, in place of those that are there.
-
-        They are saved, loaded and exported with the classifier.
-
-        Args:
-            rules: as of `calibrate.reweight`; None takes all away.
-
-        Returns:
-            self.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `calibrate.reweight`.
-        """
-        base = self.model.model if isinstance(self.model, Reweighted) else self.model
-        self._model = base if rules is None else reweight(base, rules)
-        return self
-
-    def calibrate(self, data: Any, held_out: Any, *, rules: Any = "temperature", **options: Any) -> Calibration:
-        """Learn rules of attention on data that the classifier was not trained on, and nothing else.
-
-        Args:
-            data: as for `fit`, of a Dataset its "val" split.
-            held_out: the same, which tells whether the rules help; of a Dataset its "test" split.
-            rules: as of `calibrate.reweight`.
-            **options: of `calibrate.calibrate` (epochs, learning_rate, seed ...).
-
-        Returns:
-            What came of it, measured on `held_out`. Where accuracy fell or nll rose the classifier is as it was.
-
-        Raises:
-            ZooTypeError, ZooValueError, ZooFileError: as `fit` and `calibrate.reweight`.
-        """
-        if self.answering is not self.model:
-            raise ZooValueError(
-                f"a {self.config.family} has several outputs: calibrate(task.answering, ...) by yourself"
-            )
-        learning = Learning(batch_size=options.pop("batch_size", BATCH), seed=options.get("seed", 0))
-        parts = (self._read(data, "val"), self._read(held_out, "test"))
-        learned, judged = (
-            given if part is None else self._batches(part, learning, shuffle=shuffle)
-            for given, part, shuffle in zip((data, held_out), parts, (True, False))
-        )
-        before = self.model
-        base = before.model if isinstance(before, Reweighted) else before
-        found = calibrate(base, learned, judged, rules=rules, temperature=self.temperature, **options)
-        self._model = found.model if found.kept else before
-        return found
 
     def _wanted_labels(self, labels: Any) -> list[str] | None:
         """Return the labels that an explanation is asked for; None where it shall choose."""

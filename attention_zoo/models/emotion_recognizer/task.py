@@ -14,7 +14,7 @@ from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier import Classifier, judging
 from attention_zoo.models.classifier import examples as reading
-from attention_zoo.models.classifier.task import BATCH
+from attention_zoo.models.classifier.watching import BATCH
 from attention_zoo.models.emotion_recognizer import examples
 from attention_zoo.models.emotion_recognizer.config import LABEL, OUTPUT, EmotionRecognizerConfig
 from attention_zoo.models.emotion_recognizer.examples import TaskExamples

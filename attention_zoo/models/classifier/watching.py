@@ -1,0 +1,143 @@
+"""What a classifier does with its own attention: statistics, records, rules that mend it."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from attention_zoo.calibrate import Calibration, Reweighted, calibrate, collect, reweight
+from attention_zoo.checks import whole_number
+from attention_zoo.errors import ZooValueError
+from attention_zoo.models.classifier import examples as reading
+from attention_zoo.models.classifier.examples import Examples, Raw
+from attention_zoo.models.learning import Learning
+from attention_zoo.models.task import Task
+from attention_zoo.training import OrderedBatches
+from attention_zoo.watch import SelfTest
+
+BATCH = 32  # inputs run at once where nothing else is said
+
+
+class Watching(Task):
+    """Base of `Classifier`: how raw inputs become batches, and what is done with its attention."""
+
+    raw: Raw
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the logits."""
+        return self.config.labels
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities."""
+        return self.config.temperature
+
+    @property
+    def answering(self) -> keras.Model:
+        """The model from arrays to the logits of the labels alone."""
+        return self.model
+
+    @abc.abstractmethod
+    def batches(self, inputs: Sequence, targets: Any, learning: Learning, shuffle: bool) -> OrderedBatches:
+        """Return inputs as batches of arrays and targets.
+
+        Args:
+            inputs: what the family reads.
+            targets: of `examples.targets`, or None.
+            learning: has batch_size, seed and, where `shuffle`, augment.
+            shuffle: True for a training.
+        """
+
+    def _read(self, data: Any, split: str) -> Examples | None:
+        return reading.read_examples(data, self.raw, split)
+
+    def _batches(self, part: Examples, learning: Learning, shuffle: bool) -> OrderedBatches:
+        """Return examples as batches of arrays and targets."""
+        reading.check_labels(part, self.labels, self.config.multi_label)
+        return self.batches(part.inputs, reading.targets(part, self.labels), learning, shuffle)
+
+    def statistics(self, inputs: Any, only: str = "*", *, batch_size: int = BATCH) -> dict[str, np.ndarray]:
+        """Return statistics of the attention on inputs, for a detector or a baseline of `attention_zoo.watch`.
+
+        Args:
+            inputs: as for `predict`.
+            only: a glob on sites.
+            batch_size: inputs run at once.
+
+        Returns:
+            By site, float32 [inputs, heads, statistics], in the order of the inputs.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `predict`.
+        """
+        learning = Learning(batch_size=whole_number("batch_size", batch_size, unit=f"{self.raw.noun}s run at once"))
+        batches = self.batches(self.raw.items(inputs), None, learning, shuffle=False)
+        return {site: batches.restore(values) for site, values in collect(self.model, batches, only).items()}
+
+    def self_test(self, inputs: Any, **options: Any) -> SelfTest:
+        """Put on record what the attention does on inputs, so that a change of the model can be told.
+
+        Args:
+            inputs: as for `predict`; a few dozen are enough.
+            **options: `tolerance`, of `watch.SelfTest`.
+
+        Returns:
+            A test that holds the inputs as the network reads them.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `predict`; as `watch.SelfTest`.
+        """
+        read = self.preprocessor(self.raw.items(inputs))
+        return SelfTest(collect(self.model, read), read, **options)
+
+    def reweight(self, rules: Any) -> Self:
+        """Put rules into the attention, in place of those that are there.
+
+        They are saved, loaded and exported with the classifier.
+
+        Args:
+            rules: as of `calibrate.reweight`; None takes all away.
+
+        Returns:
+            self.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `calibrate.reweight`.
+        """
+        base = self.model.model if isinstance(self.model, Reweighted) else self.model
+        self._model = base if rules is None else reweight(base, rules)
+        return self
+
+    def calibrate(self, data: Any, held_out: Any, *, rules: Any = "temperature", **options: Any) -> Calibration:
+        """Learn rules of attention on data that the classifier was not trained on, and nothing else.
+
+        Args:
+            data: as for `fit`, of a Dataset its "val" split.
+            held_out: the same, which tells whether the rules help; of a Dataset its "test" split.
+            rules: as of `calibrate.reweight`.
+            **options: of `calibrate.calibrate` (epochs, learning_rate, seed ...).
+
+        Returns:
+            What came of it, measured on `held_out`. Where accuracy fell or nll rose the classifier is as it was.
+
+        Raises:
+            ZooTypeError, ZooValueError, ZooFileError: as `fit` and `calibrate.reweight`.
+        """
+        if self.answering is not self.model:
+            raise ZooValueError(
+                f"a {self.config.family} has several outputs: calibrate(task.answering, ...) by yourself"
+            )
+        learning = Learning(batch_size=options.pop("batch_size", BATCH), seed=options.get("seed", 0))
+        parts = (self._read(data, "val"), self._read(held_out, "test"))
+        learned, judged = (
+            given if part is None else self._batches(part, learning, shuffle=shuffle)
+            for given, part, shuffle in zip((data, held_out), parts, (True, False))
+        )
+        before = self.model
+        base = before.model if isinstance(before, Reweighted) else before
+        found = calibrate(base, learned, judged, rules=rules, temperature=self.temperature, **options)
+        self._model = found.model if found.kept else before
+        return found
