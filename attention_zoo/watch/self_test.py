@@ -13,6 +13,7 @@ from attention_zoo.errors import ZooTypeError, ZooValueError
 from attention_zoo.watch.archive import damaged, load_arrays, save_arrays
 from attention_zoo.watch.columns import Columns
 from attention_zoo.watch.findings import Finding, as_named, classify
+from attention_zoo.watch.graphs import watched_graph
 from attention_zoo.watch.judgement import Judgement
 from attention_zoo.watch.names import AGREEMENT, PREFIX, statistics_in
 from attention_zoo.watch.windows import window_means
@@ -89,14 +90,15 @@ class SelfTest:
 
         Args:
             runner: of `runtime.load`, from a bundle that was exported with statistics.
-            graph: which graph; None is the only one.
+            graph: which graph; None is the one that has statistics.
 
         Raises:
-            ZooValueError: if no inputs are kept, or the graph lacks a site.
+            ZooValueError: if no inputs are kept, no graph has statistics, or it lacks a site.
         """
         if not self.inputs:
             raise ZooValueError("inputs must be kept to run a model on them: SelfTest(record, inputs), got none")
-        outputs = runner.run(self.inputs, [PREFIX + site for site in self.sites], graph=graph)
+        name, _ = watched_graph(runner, graph)
+        outputs = runner.run(self.inputs, [PREFIX + site for site in self.sites], graph=name)
         return self.judge(statistics_in(outputs))
 
     def judge(self, statistics: Mapping[str, Any]) -> Judgement:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.errors import unknown
+from attention_zoo.watch.graphs import watched_graph
 from attention_zoo.watch.monitor import Monitor
 from attention_zoo.watch.names import PREFIX, statistics_in
 
@@ -34,7 +35,7 @@ def monitored(runner: Any, monitor: Monitor, graph: str | None = None) -> Any:
     Raises:
         ZooValueError: if no graph has statistics, several have and none is named, or a site is missing.
     """
-    name, outputs = _watched_graph(runner, graph)
+    name, outputs = watched_graph(runner, graph)
     sites = {output.removeprefix(PREFIX) for output in outputs}
     for site in monitor.sites:
         if site not in sites:
@@ -65,18 +66,3 @@ def _feed(watched: Any, monitor: Monitor, outputs: Mapping[str, np.ndarray]) -> 
         watched.watch_failures += 1
         if watched.watch_failures == 1:
             LOG.exception("the attention could not be watched: %s", error)
-
-
-def _watched_graph(runner: Any, graph: str | None) -> tuple[str, list[str]]:
-    """Return the name of the graph that is watched, and its outputs that are statistics."""
-    found = {name: [one for one in outputs if one.startswith(PREFIX)] for name, outputs in runner.outputs.items()}
-    if graph is not None and graph not in found:
-        raise unknown("graph", graph, found)
-    having = [name for name, ours in found.items() if ours and graph in (None, name)]
-    if not having:
-        raise ZooValueError(
-            "this bundle was exported without statistics of its attention; export it with attention='statistics'"
-        )
-    if len(having) > 1:
-        raise ZooValueError(f"graph must be given where several have statistics: {', '.join(having)}")
-    return having[0], found[having[0]]

@@ -86,6 +86,8 @@ def test_a_file_gives_the_same_test(record, tmp_path):
 
 def test_a_runner_is_asked_what_is_on_record(record):
     class Runner:
+        outputs = {"classifier": tuple(f"statistics.{site}" for site in record), "other": ("output",)}
+
         def run(self, inputs, outputs, *, graph=None):
             assert graph == "classifier" and list(inputs) == ["rows"]
             assert outputs == [f"statistics.{site}" for site in record]
@@ -93,9 +95,11 @@ def test_a_runner_is_asked_what_is_on_record(record):
 
     test = SelfTest(record, {"rows": np.zeros((COUNT, 2))})
     found = record
-    assert not test.run(Runner(), "classifier").alarm
+    assert not test.run(Runner()).alarm
     found = changed(record, "encoder_0", 1, "sink", 0.1)
     assert test.run(Runner(), "classifier").alarm
+    with pytest.raises(ZooValueError, match="export it with attention='statistics'"):
+        test.run(Runner(), "other")
 
 
 def test_a_monitor_takes_it_for_a_detector(record):
