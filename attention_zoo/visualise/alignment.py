@@ -1,18 +1,15 @@
 """Where a translator looked while it wrote each word: source and target side by side."""
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
 from attention_zoo.visualise.alignment_words import Axis, WordMatrix, column_names, over_words, words_of
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
-from attention_zoo.visualise.page_frame import picture
+from attention_zoo.visualise.drawn import Drawn, Forms
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain
 
 if TYPE_CHECKING:
     from attention_zoo.text import Token
@@ -39,8 +36,11 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class Alignment(Drawn):
     """One source, what was written from it, and where each written piece looked.
+
+    Saved as a picture, it is the matrix over words; as a page, words light up those that they belong to, and the maps
+    of every head follow.
 
     Args:
         source: the text that was read; a name, or nothing, where `columns` is an `Axis`.
@@ -168,37 +168,20 @@ class Alignment:
             "sides": {site: list(sides) for site, sides in self.sides.items()},
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the alignment; the suffix says how.
+    def _title(self) -> str:
+        return f"Alignment of {self.source!r} and {self.target!r}"
 
-        Args:
-            path: `.png` or `.svg` (a picture of the matrix over words), `.html` (one page that needs nothing else:
-                words light up those that they belong to, and the maps of every head) or `.json` (all numbers).
+    def _drawing(self) -> tuple[Callable, Callable]:
+        from attention_zoo.visualise import alignment_page, alignment_sheet
 
-        Returns:
-            The path written.
+        return alignment_sheet.compose, alignment_page.page
 
-        Raises:
-            ZooValueError: for another suffix.
-            ZooFileError: if the file cannot be written; nothing is left behind.
-        """
-        return write_as(path, _makers(), self)
+    def _forms(self) -> Forms:
+        from attention_zoo.visualise import alignment_sheet
 
-    def _repr_html_(self) -> str:
-        """Show the matrix in a notebook."""
-        return picture(_makers()[".png"](self), f"Alignment of {self.source!r} and {self.target!r}")
-
-
-def _makers() -> dict[str, Callable[[Alignment], bytes]]:
-    # Imported here, so that to hold numbers costs no drawing library.
-    from attention_zoo.visualise import alignment_page, alignment_sheet
-
-    return {
-        ".png": alignment_sheet.png,
-        ".svg": alignment_sheet.svg,
-        ".html": lambda alignment: alignment_page.page(alignment).encode("utf-8"),
-        ".json": lambda alignment: json.dumps(alignment.to_dict()).encode("ascii"),
-    }
+        # Its words stand on end, which no sheet can.
+        turned = {".png": lambda: alignment_sheet.png(self), ".svg": lambda: alignment_sheet.svg(self)}
+        return {**super()._forms(), **turned}
 
 
 def _shares(value: object, shape: tuple[int, int]) -> np.ndarray:

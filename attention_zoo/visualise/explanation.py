@@ -1,17 +1,13 @@
 """Where a classifier looked, and what moved its scores: the answer to "why?"."""
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.files import write_bytes
-from attention_zoo.visualise.page_frame import picture
+from attention_zoo.visualise.drawn import Drawn
 from attention_zoo.visualise.segments import Segment, check_values, segments
 
 if TYPE_CHECKING:
@@ -22,8 +18,10 @@ SUM_TOLERANCE = 0.02  # float16 maps of thousands of tokens miss 1 by about this
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Drawn):
     """One text, its answer, where the model looked and what each token did to the scores.
+
+    Saved as a picture, it is the coloured text; as a page, with the attention maps.
 
     Args:
         text: what was classified.
@@ -78,63 +76,20 @@ class Explanation:
             "attention": {site: plain(value) for site, value in self.attention.items()},
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the explanation; the suffix says how.
+    def _title(self) -> str:
+        return why(self.answer)
 
-        Args:
-            path: `.png` or `.svg` (a picture of the coloured text), `.html` (one page that needs nothing else, with the
-                attention maps) or `.json` (all numbers).
+    def _drawing(self) -> tuple[Callable, Callable]:
+        from attention_zoo.visualise import html, strips
 
-        Returns:
-            The path written.
-
-        Raises:
-            ZooValueError: for another suffix.
-            ZooFileError: if the file cannot be written; nothing is left behind.
-        """
-        return write_as(path, _makers(), self)
-
-    def _repr_html_(self) -> str:
-        """Show the coloured text in a notebook."""
-        return in_notebook(_makers()[".png"](self), self.answer)
+        return strips.compose, html.page
 
 
-def in_notebook(png: bytes, answer: "Answer") -> str:
-    """Return the picture of an explanation as one line of HTML."""
+def why(answer: "Answer") -> str:
+    """Return the question that an explanation of an answer answers."""
     from attention_zoo.visualise.strips import headline
 
-    return picture(png, "Why {}? {}".format(*headline(answer)))
-
-
-def _makers() -> dict[str, Callable[[Explanation], bytes]]:
-    # Imported here, so that to hold numbers costs no drawing library.
-    from attention_zoo.visualise import html, strips
-    from attention_zoo.visualise.sheet import paint_png, paint_svg
-
-    return {
-        ".png": lambda explanation: paint_png(strips.compose(explanation)),
-        ".svg": lambda explanation: paint_svg(strips.compose(explanation)),
-        ".html": lambda explanation: html.page(explanation).encode("utf-8"),
-        ".json": lambda explanation: json.dumps(explanation.to_dict()).encode("ascii"),
-    }
-
-
-def write_as(path: str | os.PathLike, makers: dict[str, Callable[[Any], bytes]], explained: Any) -> Path:
-    """Write an explanation in the form that the suffix names.
-
-    Args:
-        path: file to write.
-        makers: by suffix, what turns the explanation into bytes.
-        explained: the explanation.
-
-    Raises:
-        ZooValueError: for another suffix.
-        ZooFileError: if the file cannot be written; nothing is left behind.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in makers:
-        raise ZooValueError(f"path must end in one of {' '.join(makers)}, got {str(path)!r}")
-    return write_bytes(path, makers[suffix](explained))
+    return "Why {}? {}".format(*headline(answer))
 
 
 def as_maps(value: object, name: str = "maps") -> np.ndarray:

@@ -1,23 +1,24 @@
 """Which past items moved a recommendation: the answer to "why?"."""
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, write_as
+from attention_zoo.visualise.drawn import Drawn, Forms
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain
 from attention_zoo.visualise.segments import check_values
 
 Id = str | int
 
 
 @dataclass(frozen=True, eq=False)
-class HistoryExplanation:
+class HistoryExplanation(Drawn):
     """One history, the item that is explained, and what each past item did for it.
+
+    Saved as a picture, it is the history coloured twice: by where the network looked, and by what the score loses
+    without each item; as a page, with all numbers as a table; `.csv` is the table.
 
     Args:
         item: id of the item that is explained.
@@ -67,39 +68,15 @@ class HistoryExplanation:
         told |= {"history": self.table, "attention": self.attention}
         return {name: plain(value) for name, value in told.items()}
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the explanation; the suffix says how.
+    def _title(self) -> str:
+        return f"Why {self.item}?"
 
-        Args:
-            path: `.png` or `.svg` (the history coloured twice: by where the network looked, and by what the score loses
-                without each item), `.html` (the same as one page that needs nothing else, with all numbers as a table),
-                `.csv` (the table) or `.json` (all numbers).
+    def _drawing(self) -> tuple[Callable, Callable]:
+        from attention_zoo.visualise import history_sheet
 
-        Returns:
-            The path written.
+        return history_sheet.compose, history_sheet.page
 
-        Raises:
-            ZooValueError: for another suffix.
-            ZooFileError: if the file cannot be written; nothing is left behind.
-        """
-        return write_as(path, _makers(), self)
+    def _forms(self) -> Forms:
+        from attention_zoo.visualise import history_sheet
 
-    def _repr_html_(self) -> str:
-        """Show the picture in a notebook."""
-        from attention_zoo.visualise.page_frame import picture
-
-        return picture(_makers()[".png"](self), f"Why {self.item}?")
-
-
-def _makers() -> dict[str, Callable[[HistoryExplanation], bytes]]:
-    # Imported here, so that to hold numbers costs no drawing library.
-    from attention_zoo.visualise import history_sheet
-    from attention_zoo.visualise.sheet import paint_png, paint_svg
-
-    return {
-        ".png": lambda explanation: paint_png(history_sheet.compose(explanation)),
-        ".svg": lambda explanation: paint_svg(history_sheet.compose(explanation)),
-        ".html": lambda explanation: history_sheet.page(explanation).encode("utf-8"),
-        ".csv": lambda explanation: history_sheet.lines(explanation).encode("utf-8"),
-        ".json": lambda explanation: json.dumps(explanation.to_dict()).encode("ascii"),
-    }
+        return {**super()._forms(), ".csv": lambda: history_sheet.lines(self).encode("utf-8")}

@@ -1,18 +1,16 @@
 """Where an image classifier looked, and what moved its scores: the answer to "why?"."""
 
 import base64
-import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, in_notebook, plain, write_as
+from attention_zoo.visualise.drawn import Drawn
+from attention_zoo.visualise.explanation import SUM_TOLERANCE, as_maps, plain, why
 from attention_zoo.visualise.overlay import as_rgb, check_map
 from attention_zoo.visualise.sheet import encode
 
@@ -21,8 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageExplanation:
+class ImageExplanation(Drawn):
     """One picture, its answer, where the model looked and what each part did to the scores.
+
+    Saved as a picture, it stands beside the same with its heat; as a page, with the maps of every head.
 
     Maps have any height and width of their own: each is stretched over the whole picture.
 
@@ -97,37 +97,13 @@ class ImageExplanation:
             "gates": plain(self.gates),
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the explanation; the suffix says how.
+    def _title(self) -> str:
+        return why(self.answer)
 
-        Args:
-            path: `.png` or `.svg` (the picture, and beside it the same with its heat), `.html` (one page that needs
-                nothing else, with the maps of every head) or `.json` (all numbers).
+    def _drawing(self) -> tuple[Callable, Callable]:
+        from attention_zoo.visualise import image_page, image_sheet
 
-        Returns:
-            The path written.
-
-        Raises:
-            ZooValueError: for another suffix.
-            ZooFileError: if the file cannot be written; nothing is left behind.
-        """
-        return write_as(path, _makers(), self)
-
-    def _repr_html_(self) -> str:
-        """Show the picture in a notebook."""
-        return in_notebook(_makers()[".png"](self), self.answer)
-
-
-def _makers() -> dict[str, Callable[[ImageExplanation], bytes]]:
-    from attention_zoo.visualise import image_page, image_sheet
-    from attention_zoo.visualise.sheet import paint_png, paint_svg
-
-    return {
-        ".png": lambda explanation: paint_png(image_sheet.compose(explanation)),
-        ".svg": lambda explanation: paint_svg(image_sheet.compose(explanation)),
-        ".html": lambda explanation: image_page.page(explanation).encode("utf-8"),
-        ".json": lambda explanation: json.dumps(explanation.to_dict()).encode("ascii"),
-    }
+        return image_sheet.compose, image_page.page
 
 
 def _gate(value: object, name: str) -> np.ndarray:

@@ -1,16 +1,14 @@
 """What each modality of a row did for an answer, and where the model looked in each: the answer to "why?"."""
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.visualise.explanation import in_notebook, plain, write_as
+from attention_zoo.visualise.drawn import Drawn
+from attention_zoo.visualise.explanation import plain, why
 from attention_zoo.visualise.modality_views import View
 
 if TYPE_CHECKING:
@@ -20,10 +18,12 @@ SUM_LIMIT = 1e-3  # of log-probabilities in float32, which prior and effects add
 
 
 @dataclass(frozen=True, eq=False)
-class ModalityExplanation:
+class ModalityExplanation(Drawn):
     """One row of several modalities, its answer, what each modality did for it and where the model looked.
 
     prior + sum of effects = score
+
+    Saved as a picture, it is a bar and a panel for each modality; as a page, with all numbers as tables.
 
     Args:
         answer: what the model said.
@@ -75,35 +75,10 @@ class ModalityExplanation:
         views = {name: None if view is None else view.to_dict() for name, view in self.views.items()}
         return {**{name: plain(value) for name, value in told.items()}, "views": views}
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the explanation; the suffix says how.
+    def _title(self) -> str:
+        return why(self.answer)
 
-        Args:
-            path: `.png` or `.svg` (a bar for each modality, and a panel for each), `.html` (the same as one page that
-                needs nothing else, with all numbers as tables) or `.json` (all numbers).
+    def _drawing(self) -> tuple[Callable, Callable]:
+        from attention_zoo.visualise import modality_page, modality_sheet
 
-        Returns:
-            The path written.
-
-        Raises:
-            ZooValueError: for another suffix.
-            ZooFileError: if the file cannot be written; nothing is left behind.
-        """
-        return write_as(path, _makers(), self)
-
-    def _repr_html_(self) -> str:
-        """Show the picture in a notebook."""
-        return in_notebook(_makers()[".png"](self), self.answer)
-
-
-def _makers() -> dict[str, Callable[[ModalityExplanation], bytes]]:
-    # Imported here, so that to hold numbers costs no drawing library.
-    from attention_zoo.visualise import modality_page, modality_sheet
-    from attention_zoo.visualise.sheet import paint_png, paint_svg
-
-    return {
-        ".png": lambda explanation: paint_png(modality_sheet.compose(explanation)),
-        ".svg": lambda explanation: paint_svg(modality_sheet.compose(explanation)),
-        ".html": lambda explanation: modality_page.page(explanation).encode("utf-8"),
-        ".json": lambda explanation: json.dumps(explanation.to_dict()).encode("ascii"),
-    }
+        return modality_sheet.compose, modality_page.page
