@@ -201,10 +201,10 @@ class StreamingStep(keras.Model):
         heads: built layers by name, each called with the memory and `mask=`, whose results are told too.
 
     Call:
-        inputs: {"features": [batch, 4 x chunk, mels], "frames": int32 [batch], "state.<name>": [batch, ...]}.
+        inputs: {"features": [batch, 4 x chunk, mels], "frames": int32 [batch], "state_<name>": [batch, ...]}.
 
     Returns:
-        {"memory": [batch, chunk, width], "<head>": [batch, chunk, ...], "new.<name>": [batch, ...]}.
+        {"memory": [batch, chunk, width], "<head>": [batch, chunk, ...], "new_<name>": [batch, ...]}.
 
     Raises:
         ZooTypeError: if the encoder is none.
@@ -221,19 +221,19 @@ class StreamingStep(keras.Model):
         self.built = True
 
     def call(self, inputs: Mapping[str, Any], training: bool | None = None) -> dict[str, Any]:
-        state = {name.removeprefix("state."): value for name, value in inputs.items() if name.startswith("state.")}
+        state = {name.removeprefix("state_"): value for name, value in inputs.items() if name.startswith("state_")}
         memory, state = self.encoder.step(inputs["features"], state, inputs["frames"])
         mask = frame_mask(reduced(inputs["frames"], FACTOR), self.encoder.chunk)
         told = {name: head(memory, mask=mask) for name, head in self.heads.items()}
-        return {"memory": memory, **told, **{f"new.{name}": value for name, value in state.items()}}
+        return {"memory": memory, **told, **{f"new_{name}": value for name, value in state.items()}}
 
     def start(self, batch: int) -> dict[str, np.ndarray]:
-        """Return the inputs "state.<name>" of `batch` sounds of which nothing has been read, as arrays."""
-        return {f"state.{name}": ops.convert_to_numpy(value) for name, value in self.encoder.start(batch).items()}
+        """Return the inputs "state_<name>" of `batch` sounds of which nothing has been read, as arrays."""
+        return {f"state_{name}": ops.convert_to_numpy(value) for name, value in self.encoder.start(batch).items()}
 
     def carry(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs "state.<name>" of the next step, from what a step told."""
-        return {name.replace("new.", "state.", 1): value for name, value in told.items() if name.startswith("new.")}
+        """Return the inputs "state_<name>" of the next step, from what a step told."""
+        return {name.replace("new_", "state_", 1): value for name, value in told.items() if name.startswith("new_")}
 
     def probes(self, *batches: int) -> list[dict[str, np.ndarray]]:
         """Return inputs for each batch, by which an export can be compared with this model.
@@ -244,11 +244,11 @@ class StreamingStep(keras.Model):
         for batch in batches or (2, 3):
             generator, state = np.random.default_rng(batch), self.start(batch)
             probe = {"features": np.zeros((batch, self.encoder.frames, self.encoder.subsampling.mels), "float32")}
-            probe |= {name: value for name, value in state.items() if name != "state.steps"}
+            probe |= {name: value for name, value in state.items() if name != "state_steps"}
             probe = {name: generator.normal(size=value.shape).astype("float32") for name, value in probe.items()}
             steps = generator.integers(0, self.encoder.left * self.encoder.chunk, batch).astype("int32")
             frames = generator.integers(1, self.encoder.frames + 1, batch).astype("int32")
-            found.append({**probe, "frames": frames, "state.steps": steps})
+            found.append({**probe, "frames": frames, "state_steps": steps})
         return found
 
     def get_config(self) -> dict:

@@ -115,7 +115,7 @@ class SpeechRunner(GeneratingRunner):
             raise ZooValueError("a stream wants a bundle of network 'streaming', and this one has no graph for it")
         state = {}
         for entry in self.description["graphs"][STREAM]["inputs"]:
-            if entry["name"].startswith("state."):
+            if entry["name"].startswith("state_"):
                 state[entry["name"]] = np.zeros((1, *entry["shape"][1:]), entry["dtype"])
         features, write = self.preprocessor.stream(rate), self.preprocessor.decode
         factor, chunk = self.description["factor"], self.description["chunk"]

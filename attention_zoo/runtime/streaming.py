@@ -22,9 +22,9 @@ class SpeechStream:
 
     Args:
         features: turns samples into features, with `feed` and `finish`.
-        step: one step of the network, from {"features" [1, chunk, mels], "frames" [1], "state.<name>"} to {"ctc" [1,
-            steps, units], "new.<name>"}.
-        state: inputs "state.<name>" before anything was read.
+        step: one step of the network, from {"features" [1, chunk, mels], "frames" [1], "state_<name>"} to {"ctc" [1,
+            steps, units], "new_<name>"}.
+        state: inputs "state_<name>" before anything was read.
         frames: in a chunk.
         factor: frames in a step.
         write: turns ids of units into text.
@@ -87,7 +87,7 @@ class SpeechStream:
         chunk = np.zeros((1, self.frames, features.shape[1]), "float32")
         chunk[0, :real] = features
         told = self._step({"features": chunk, "frames": np.array([real], "int32"), **self._state})
-        self._state = {f"state.{name[4:]}": value for name, value in told.items() if name.startswith("new.")}
+        self._state = {f"state_{name[4:]}": value for name, value in told.items() if name.startswith("new_")}
         logits = np.array(told["ctc"], "float64")[0, : -(-real // self.factor)]
         chances = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         chances[:, [one for one in SILENT if one < chances.shape[1]]] = -np.inf

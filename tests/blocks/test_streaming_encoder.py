@@ -126,8 +126,9 @@ def test_what_a_stream_remembers_has_one_size_and_a_step_compiles_once():
         state = step.carry(told)
         counts.append(len(traced))
         assert {name: value.shape for name, value in state.items()} == sizes
-    assert state["state.steps"].tolist() == [10, 3]
-    assert sizes["state.key"] == (2, 2, 4, 2, 4)
+    assert state["state_steps"].tolist() == [10, 3]
+    assert all(name.isidentifier() for name in state)  # the same in a SavedModel and in ONNX
+    assert sizes["state_key"] == (2, 2, 4, 2, 4)
     if keras.backend.backend() != "torch":  # which runs every step as it is written
         assert counts[0] == counts[-1]
 

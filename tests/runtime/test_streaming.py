@@ -43,12 +43,12 @@ def step(inputs):
     logits[..., 0] = 0.0
     found = logits_of(inputs["features"][0, :real])
     logits[0, : len(found)] = found
-    return {"ctc": logits, "new.chunks": inputs["state.chunks"] + 1}
+    return {"ctc": logits, "new_chunks": inputs["state_chunks"] + 1}
 
 
 def stream():
     return SpeechStream(
-        Frames(), step, {"state.chunks": np.zeros(1)}, CHUNK, FACTOR, lambda ids: "".join(map(str, ids))
+        Frames(), step, {"state_chunks": np.zeros(1)}, CHUNK, FACTOR, lambda ids: "".join(map(str, ids))
     )
 
 

@@ -382,7 +382,7 @@ class SpeechRecognizer(Task):
         if self.config.decodes:
             told += "; of `transcribe`: `token_ids`, int32 [batch, 1, units], padded with 0, `scores`, `lengths`"
         if self.listener.streams:
-            told += "; of `stream`: `ctc` of one chunk, and the state for the next, `new.<name>`"
+            told += "; of `stream`: `ctc` of one chunk, and the state for the next, `new_<name>`"
         return told
 
     def settings(self) -> dict[str, Any]:
