@@ -149,19 +149,7 @@ class AttentionDetector:
         findings = [
             self._finding(place, float(scores[place]), window_means(table)[0], distances[0], poisoned) for place in bad
         ]
-        heads: dict[str, list[int]] = {}
-        for place in bad:
-            site, head = columns.heads[place]
-            heads.setdefault(site, []).append(head)
-        return Judgement(
-            score=float((scores[bad] if len(bad) else scores).max()),
-            threshold=self.threshold,
-            heads=heads,
-            findings=tuple(sorted(findings, key=lambda one: -one.score)),
-            alarm=len(bad) > 0,
-            scores=columns.by_site(scores.tolist()),
-            examples=len(table),
-        )
+        return Judgement.of(columns, scores, bad, findings, self.threshold, len(table))
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write it as one `.npz` file, whole or not at all; nothing in it is pickled.

@@ -41,8 +41,8 @@ class SelfTest:
         record: by site, [examples, heads, statistics] of the sound model, in the order in which it runs them, as
             `calibrate.collect` gives them.
         inputs: arrays by name that gave them, for `run`; None where they are kept elsewhere.
-        tolerance: change that rounding may cause; over 0. Most statistics run from 0 to 1. float32 differs by about
-            1e-5 between backends and ONNX; half precision needs about 0.02.
+        tolerance: change that rounding may cause; over 0. Most statistics run from 0 to 1. Half precision rounds more,
+            so a test across precisions wants more.
 
     Attributes:
         window: examples on record.
@@ -118,19 +118,7 @@ class SelfTest:
         scores = np.maximum.reduceat(changes, columns.starts)
         bad = self._accused(changes, scores)
         findings = [self._finding(place, float(scores[place]), table, changes) for place in bad]
-        heads: dict[str, list[int]] = {}
-        for place in bad:
-            site, head = columns.heads[place]
-            heads.setdefault(site, []).append(head)
-        return Judgement(
-            score=float((scores[bad] if len(bad) else scores).max()),
-            threshold=self.threshold,
-            heads=heads,
-            findings=tuple(sorted(findings, key=lambda one: -one.score)),
-            alarm=len(bad) > 0,
-            scores=columns.by_site(scores.tolist()),
-            examples=len(table),
-        )
+        return Judgement.of(columns, scores, bad, findings, self.threshold, len(table))
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write it as one `.npz` file, inputs with it, whole or not at all; nothing in it is pickled.
