@@ -94,6 +94,20 @@ def faithfulness(
     )
 
 
+def occlusion(score: Callable[[np.ndarray], np.ndarray], parts: int) -> np.ndarray:
+    """Return what the score of an answer loses when one part alone is hidden, for each: [parts].
+
+    Args:
+        score: as of `faithfulness`.
+        parts: how many there are.
+
+    Cost: 1 + parts versions, all given to `score` at once.
+    """
+    shown = np.concatenate([np.ones((1, parts), bool), ~np.eye(parts, dtype=bool)])
+    scores = np.asarray(score(shown), np.float64)
+    return scores[0] - scores[1:]
+
+
 def _first(order: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return which parts are the first of an order, for each count: bool [counts, parts]."""
     place = np.empty(len(order), int)

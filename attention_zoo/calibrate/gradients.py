@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from attention_zoo.calibrate.capture import capture, output_name
+from attention_zoo.calibrate.capture import by_name, capture, output_name
 from attention_zoo.core.tape import Seen, Tape
 
 
@@ -39,9 +39,9 @@ class _Scaled(keras.Model):
     The gradient in that zero is the attention weight times the gradient in it.
     """
 
-    def __init__(self, model: keras.Model, shapes: dict[str, tuple[int, ...]]):
+    def __init__(self, model: keras.Model, shapes: dict[str, tuple[int, ...]], output: str):
         super().__init__()
-        self.inner = model
+        self.inner, self.told = model, output
         self.shifts = {
             name: self.add_weight(shape=shape, initializer="zeros", name=f"shift_{number}", dtype="float32")
             for number, (name, shape) in enumerate(shapes.items())
@@ -63,18 +63,21 @@ class _Scaled(keras.Model):
             return seen.weights * (1.0 + keras.ops.cast(self.shifts[seen.name], seen.weights.dtype))
 
         with Tape(rewrite=scaled):
-            return keras.ops.cast(self.inner(inputs, training=False), "float32")
+            return keras.ops.cast(by_name(self.inner(inputs, training=False))[self.told], "float32")
 
 
-def attention_gradients(model: keras.Model, inputs: Any, label: int) -> dict[str, np.ndarray]:
+def attention_gradients(
+    model: keras.Model, inputs: Any, toward: int | np.ndarray, output: str = "output"
+) -> dict[str, np.ndarray]:
     """Return each attention weight times the gradient of a logit in it: what the weight adds to the logit.
 
-    value = weight * d logit / d weight
+    value = weight * d sum(toward * logits) / d weight
 
     Args:
         model: from arrays to logits, with layers of the zoo in it.
         inputs: what it reads, with a batch axis.
-        label: number of the logit.
+        toward: number of the logit, or a number for each logit, of the shape of the output.
+        output: which output, where the model names them.
 
     Returns:
         By site, in the shape of the map, batch axis included. Weights that do not matter to the logit get 0.
@@ -85,9 +88,9 @@ def attention_gradients(model: keras.Model, inputs: Any, label: int) -> dict[str
     found = capture(model)
     maps = found.predict(inputs, verbose=0)
     shapes = {site.path: tuple(np.shape(maps[output_name(site.path)])) for site in found.sites.values()}
-    scaled = _Scaled(model, shapes)
-    count = np.shape(maps["output"])
-    direction = np.zeros(count, np.float32)
-    direction[:, label] = 1.0
-    values = slopes(scaled, inputs, direction)
+    direction = np.asarray(toward, np.float32)
+    if not direction.ndim:
+        direction = np.zeros(np.shape(maps[output]), np.float32)
+        direction[..., toward] = 1.0
+    values = slopes(_Scaled(model, shapes, output), inputs, direction)
     return dict(zip(shapes, values))

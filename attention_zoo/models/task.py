@@ -16,12 +16,13 @@ from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 from attention_zoo.files import read_json, write_json
 from attention_zoo.models.config import Config
 from attention_zoo.models.folders import CONFIG, PREPROCESSOR, RULES, WEIGHTS, write_folder
+from attention_zoo.models.inspecting import Inspecting
 from attention_zoo.presets.card import CARD, Card
 from attention_zoo.presets.weights import load_weights, save_weights
 from attention_zoo.training import precision
 
 
-class Task(abc.ABC):
+class Task(Inspecting):
     """A Keras model, the preprocessor of its raw input, and the verbs of its family.
 
     A family's task says what its config and preprocessor are, builds its model, and has `new`, `fit`, `evaluate`,

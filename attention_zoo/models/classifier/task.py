@@ -2,7 +2,7 @@
 
 import abc
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 from attention_zoo.answers import Answer, decide, sigmoid, softmax
 from attention_zoo.checks import whole_number
 from attention_zoo.data import has_split
-from attention_zoo.errors import ZooValueError, unknown
+from attention_zoo.errors import unknown
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier import judging
 from attention_zoo.models.classifier.backbone import described, take_weights
@@ -230,46 +230,12 @@ class Classifier(Watching):
         names = ("labels", "multi_label", "thresholds", "temperature")
         return decide(logits, **{name: getattr(self.config, name) for name in names}, all_scores=all_scores)
 
-    def trial(self, given: Any, label: str, method: str) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Return what an explanation calls important, and how answers are scored with parts of the input hidden.
-
-        Args:
-            given: one input of the family.
-            label: whose score is explained.
-            method: of the family's explanations.
-
-        Returns:
-            The importance of each part [parts]; and a function from bool [versions, parts], True where a part is shown,
-            to the probability of the label [versions].
-
-        Raises:
-            ZooValueError: if the method is unknown, or the family has no explanation that can be judged so.
-        """
-        raise ZooValueError(f"explanations of a {self.config.family} cannot be judged by hiding parts of {given!r}")
-
-    def faithfulness(self, given: Any, method: str = "attention", *, label: str | None = None, **options: Any) -> Any:
-        """Say whether an explanation of one answer says what the model does, by deletion and insertion.
-
-        Args:
-            given: one input of the family.
-            method: "attention" (where the pooling looked), "gradient" (attention times gradient), or "occlusion" (what
-                the score loses when the part is hidden).
-            label: whose score is explained; None takes the best.
-            **options: of `calibrate.faithfulness` (steps, orders, seed).
-
-        Returns:
-            A `calibrate.Faithfulness`, to be compared with its random orders.
-
-        Raises:
-            ZooTypeError, ZooValueError: if the input cannot work, or the label, the method or a number is unknown.
-        """
-        from attention_zoo.calibrate import faithfulness
-
-        if label is None:
+    def answered(self, given: Any, answer: str | None = None) -> str:
+        """Return the label that is to be explained: the one that is asked for, else the best."""
+        if answer is None:
             scores = self.predict([given], all_scores=True)[0].scores
-            label = max(scores, key=scores.get)
-        importance, score = self.trial(given, self._wanted_labels(label)[0], method)
-        return faithfulness(score, importance, **options)
+            answer = max(scores, key=scores.get)
+        return self._wanted_labels(answer)[0]
 
     def chances(self, logits: np.ndarray, label: str) -> np.ndarray:
         """Return the probability of a label.

@@ -1,4 +1,4 @@
-"""What a classifier does with its own attention: statistics, records, rules that mend it."""
+"""What a classifier does with its own attention: how inputs become batches, rules that mend it."""
 
 import abc
 from collections.abc import Sequence
@@ -7,17 +7,14 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from attention_zoo.calibrate import Calibration, Reweighted, calibrate, collect, reweight
-from attention_zoo.checks import whole_number
+from attention_zoo.calibrate import Calibration, Reweighted, calibrate, reweight
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier.examples import Examples, Raw
+from attention_zoo.models.inspecting import BATCH
 from attention_zoo.models.learning import Learning
 from attention_zoo.models.task import Task
 from attention_zoo.training import OrderedBatches
-from attention_zoo.watch import SelfTest
-
-BATCH = 32  # inputs run at once where nothing else is said
 
 
 class Watching(Task):
@@ -59,39 +56,13 @@ class Watching(Task):
         reading.check_labels(part, self.labels, self.config.multi_label)
         return self.batches(part.inputs, reading.targets(part, self.labels), learning, shuffle)
 
-    def statistics(self, inputs: Any, only: str = "*", *, batch_size: int = BATCH) -> dict[str, np.ndarray]:
-        """Return statistics of the attention on inputs, for a detector or a baseline of `attention_zoo.watch`.
+    def network_inputs(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Return what the network reads of inputs, all in arrays of one width."""
+        return self.preprocessor(self.raw.items(inputs))
 
-        Args:
-            inputs: as for `predict`.
-            only: a glob on sites.
-            batch_size: inputs run at once.
-
-        Returns:
-            By site, float32 [inputs, heads, statistics], in the order of the inputs.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `predict`.
-        """
-        learning = Learning(batch_size=whole_number("batch_size", batch_size, unit=f"{self.raw.noun}s run at once"))
-        batches = self.batches(self.raw.items(inputs), None, learning, shuffle=False)
-        return {site: batches.restore(values) for site, values in collect(self.model, batches, only).items()}
-
-    def self_test(self, inputs: Any, **options: Any) -> SelfTest:
-        """Put on record what the attention does on inputs, so that a change of the model can be told.
-
-        Args:
-            inputs: as for `predict`; a few dozen are enough.
-            **options: `tolerance`, of `watch.SelfTest`.
-
-        Returns:
-            A test that holds the inputs as the network reads them.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `predict`; as `watch.SelfTest`.
-        """
-        read = self.preprocessor(self.raw.items(inputs))
-        return SelfTest(collect(self.model, read), read, **options)
+    def observed(self, inputs: Any, batch_size: int) -> OrderedBatches:
+        """Return inputs as batches, those of like length together."""
+        return self.batches(self.raw.items(inputs), None, Learning(batch_size=batch_size), shuffle=False)
 
     def reweight(self, rules: Any) -> Self:
         """Put rules into the attention, in place of those that are there.

@@ -64,3 +64,13 @@ def _checked(sounds: Any, texts: Any, origin: Any) -> Utterances:
             f"sounds and texts must be as many, got {len(sounds):,} sounds and {len(texts):,} transcripts"
         )
     return Utterances(sounds, texts, origin)
+
+
+def check_one(sound: Any) -> None:
+    """Check that this is one sound, not several.
+
+    Raises:
+        ZooTypeError: if it is not.
+    """
+    if isinstance(sound, list | tuple) and not (len(sound) == 2 and isinstance(sound[1], int)):
+        raise ZooTypeError(f"sound must be one sound, got {type(sound).__name__} of {len(sound)}")

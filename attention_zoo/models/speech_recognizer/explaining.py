@@ -1,5 +1,6 @@
 """When a recognizer heard what it wrote: one pass over the sound and the transcript."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from attention_zoo.models.speech_recognizer.network import DECODER
 from attention_zoo.search import BOS_ID
 from attention_zoo.search.ctc_posterior import posteriors
 from attention_zoo.text import Token
+from attention_zoo.text.rows import padded
 from attention_zoo.visualise import Alignment
 from attention_zoo.visualise.alignment_words import Axis
 
@@ -30,9 +32,7 @@ def aligned(task: Any, sound: Any, text: str, score: float | None) -> Alignment:
         ZooValueError: if nothing was written.
     """
     preprocessor, listener = task.preprocessor, task.listener
-    ids = preprocessor.targets([text])[0][: task.config.max_length - 1]
-    if not len(ids):
-        raise ZooValueError("the transcript must hold at least one unit to be explained, got an empty one")
+    ids = said_ids(task, text)
     arrays = preprocessor([sound])
     steps = int(-(-arrays["frames"][0] // listener.factor))
     written, rows = _rows(preprocessor, ids)
@@ -40,14 +40,37 @@ def aligned(task: Any, sound: Any, text: str, score: float | None) -> Alignment:
     if task.config.decodes:
         maps, sides = _maps(task.model, arrays, [BOS_ID, *ids], steps)
         rows = [*rows, Token("[EOS]", len(written), len(written), len(rows))]
-        crossing = [site for site, pair in sides.items() if pair == ("target", "source")]
+        sites = crossing(sides)
         # The layer before the last looks where it reads; the last one already at what comes.
-        weights = maps[crossing[max(len(crossing) - 2, 0)]].mean(axis=0)
+        weights = maps[sites[max(len(sites) - 2, 0)]].mean(axis=0)
     else:
         features = arrays["features"][0, : arrays["frames"][0]]
         weights = posteriors(listener.chances([features], 1)[0], ids)
     axis = Axis(steps, listener.step_seconds, unit="s", name="time")
     return Alignment("", axis, written, rows, weights=weights, score=score, attention=maps, sides=sides)
+
+
+def said_ids(task: Any, text: str) -> np.ndarray:
+    """Return the units of a transcript.
+
+    Raises:
+        ZooValueError: if there are none.
+    """
+    ids = task.preprocessor.targets([text])[0][: task.config.max_length - 1]
+    if not len(ids):
+        raise ZooValueError("the transcript must hold at least one unit to be explained, got an empty one")
+    return ids
+
+
+def with_units(arrays: dict[str, np.ndarray], rows: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+    """Return what a network with a decoder reads: sounds, and the units that were written from each."""
+    begun = [[BOS_ID, *row] for row in rows]
+    return {**arrays, "target_ids": padded(begun, MULTIPLE, -(-max(map(len, begun)) // MULTIPLE) * MULTIPLE)}
+
+
+def crossing(paths: Iterable[str]) -> list[str]:
+    """Return the sites at which what is written looks at the sound, in the order of the layers."""
+    return [path for path in paths if path.startswith(DECODER) and path.rsplit("/", 1)[-1] != "self_attention"]
 
 
 def _rows(preprocessor: Any, ids: np.ndarray) -> tuple[str, list[Token]]:
@@ -62,10 +85,8 @@ def _rows(preprocessor: Any, ids: np.ndarray) -> tuple[str, list[Token]]:
 
 def _maps(model: Any, arrays: dict, said: list, steps: int) -> tuple[dict, dict]:
     """Return the maps of the decoder, without padding, and what their sides are."""
-    target_ids = np.zeros((1, -(-len(said) // MULTIPLE) * MULTIPLE), np.int32)
-    target_ids[0, : len(said)] = said
     watched = capture(model, only=f"{DECODER}*")
-    found = watched.predict_on_batch({**arrays, "target_ids": target_ids})
+    found = watched.predict_on_batch(with_units(arrays, [said[1:]]))
     maps, sides = {}, {}
     for site in watched.sites.values():
         own = site.path.rsplit("/", 1)[-1] == "self_attention"

@@ -9,14 +9,14 @@ import numpy as np
 from attention_zoo.audio import LogMel, SpeechPreprocessor
 from attention_zoo.audio.augmenting import SpecAugment, at_speed
 from attention_zoo.data import has_split
-from attention_zoo.errors import ZooTypeError, ZooValueError
+from attention_zoo.errors import ZooValueError
 from attention_zoo.models.learning import Learning
 from attention_zoo.models.speech_recognizer import examples as reading
 from attention_zoo.models.speech_recognizer.config import SpeechRecognizerConfig
 from attention_zoo.models.speech_recognizer.examples import Utterances
 from attention_zoo.models.speech_recognizer.listening import Listener
 from attention_zoo.models.speech_recognizer.network import ENCODER, build_network
-from attention_zoo.models.task import Task
+from attention_zoo.models.speech_recognizer.watching import Watching
 from attention_zoo.models.teaching import Lesson, card_after, teach
 from attention_zoo.runtime.streaming import SpeechStream
 from attention_zoo.runtime.transcription import Hearing, Transcript, transcribed
@@ -28,7 +28,7 @@ NOT_FOR_SPEECH = ("focus", "balance", "loss")  # what `Learning` has for others
 SEARCH = ("beam", "ctc_weight", "lm_weight", "length_bonus", "max_length")
 
 
-class SpeechRecognizer(Task):
+class SpeechRecognizer(Watching):
     """Transcribe speech.
 
     Make one by `new`, `load`, or `attention_zoo.load(name)`.
@@ -316,32 +316,6 @@ class SpeechRecognizer(Task):
     def _usual(self) -> dict[str, Any]:
         """Return the settings of a search where nothing else is asked for."""
         return {name: getattr(self.config, name) for name in SEARCH}
-
-    def explain(self, sound: Any, text: str | None = None, **search: Any) -> Any:
-        """Say when the recognizer heard each unit of what it wrote.
-
-        Args:
-            sound: one, as for `transcribe`; a long one is cut to its first `max_seconds`, and this is said.
-            text: what is said to be written, in place of the recognizer's own transcript.
-            **search: as for `transcribe`.
-
-        Returns:
-            An `Alignment` of the units with steps of time, to be saved as .html, .png, .svg or .json. Its weights are
-            those of the decoder's attention, or, where there is none, the probability that CTC's path is there.
-
-        Raises:
-            ZooFileError, ZooValueError, ZooTypeError: if the sound cannot be read or is silent to the recognizer.
-        """
-        # Imported here: it brings the drawing parts, which transcripts can do without.
-        from attention_zoo.models.speech_recognizer.explaining import aligned
-
-        if isinstance(sound, list | tuple) and not (len(sound) == 2 and isinstance(sound[1], int)):
-            raise ZooTypeError(f"sound must be one sound, got {type(sound).__name__} of {len(sound)}")
-        score = None
-        if text is None:
-            best = self.transcribe(sound, **search)[0]
-            text, score = best.text, best.score
-        return aligned(self, sound, text, score)
 
     @property
     def latency(self) -> float:

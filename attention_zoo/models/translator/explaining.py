@@ -9,6 +9,7 @@ from attention_zoo.errors import ZooValueError
 from attention_zoo.models.translator.network import DECODER
 from attention_zoo.search import BOS_ID
 from attention_zoo.text import Token, TranslationPreprocessor
+from attention_zoo.text.rows import padded
 from attention_zoo.visualise import Alignment
 
 MULTIPLE = 8  # rows are as wide as a multiple of this, so that few shapes are compiled
@@ -31,10 +32,9 @@ def aligned(
     """
     if not text.strip():
         raise ZooValueError(f"text must hold at least one word to be explained, got {text!r}")
-    source_ids = preprocessor([text])["source_ids"]
-    said = [BOS_ID, *preprocessor.target.encode([written])[0][: preprocessor.max_length - 1]]
-    sizes = {"source": int(np.count_nonzero(source_ids)), "target": len(said), "written": len(said)}
-    inputs = {"source_ids": source_ids, "target_ids": _wide(said)}
+    inputs = paired(preprocessor, [text], [written])
+    source, target = (int(np.count_nonzero(inputs[name])) for name in ("source_ids", "target_ids"))
+    sizes = {"source": source, "target": target, "written": target}
     watched = capture(model)
     found = watched.predict_on_batch(inputs)
     maps, sides = {}, {}
@@ -60,11 +60,17 @@ def _ended(tokens: list[Token], text: str) -> list[Token]:
     return [*tokens, Token("[EOS]", len(text), len(text), len(tokens))]
 
 
-def _wide(row: list[int]) -> np.ndarray:
-    """Return a row of ids as a batch of one, padded."""
-    batch = np.zeros((1, -(-len(row) // MULTIPLE) * MULTIPLE), np.int32)
-    batch[0, : len(row)] = row
-    return batch
+def paired(preprocessor: TranslationPreprocessor, texts: list[str], written: list[str]) -> dict[str, np.ndarray]:
+    """Return what a network reads of texts and of what was written from them, from its first piece to its last.
+
+    Args:
+        preprocessor: of the model.
+        texts: what was read; one that is too long is cut, and this is said.
+        written: for each; may be empty.
+    """
+    rows = [[BOS_ID, *row[: preprocessor.max_length - 1]] for row in preprocessor.target.encode(written)]
+    longest = -(-max(map(len, rows)) // MULTIPLE) * MULTIPLE
+    return {**preprocessor(texts), "target_ids": padded(rows, MULTIPLE, longest)}
 
 
 def _sides(site: str) -> tuple[str, str]:
@@ -75,7 +81,12 @@ def _sides(site: str) -> tuple[str, str]:
     return ("written", "target") if last == "self_attention" else ("source", "target")
 
 
+def crossing(sides: dict[str, tuple[str, str]]) -> list[str]:
+    """Return the sites at which what is written looks at the source, in the order of the layers."""
+    return [site for site, pair in sides.items() if pair == ("target", "source")]
+
+
 def _weights(maps: dict[str, np.ndarray], sides: dict[str, tuple[str, str]]) -> np.ndarray:
     """Return where the decoder looked, [target, source]: of the layer before the last, mean over heads."""
-    crossing = [site for site, (queries, keys) in sides.items() if (queries, keys) == ("target", "source")]
-    return maps[crossing[max(len(crossing) - 2, 0)]].mean(axis=0)
+    sites = crossing(sides)
+    return maps[sites[max(len(sites) - 2, 0)]].mean(axis=0)

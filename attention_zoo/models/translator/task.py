@@ -309,13 +309,30 @@ class Translator(Task):
         # Imported here: it brings the drawing parts, which translations can do without.
         from attention_zoo.models.translator.explaining import aligned
 
-        if not isinstance(text, str):
-            raise ZooTypeError(f"text must be a string, got {type(text).__name__}")
+        _a_string(text)
         score = None
         if translation is None:
             best = self.translate(text, **search)[0]
             translation, score = best.text, best.score
         return aligned(self.model, self.preprocessor, text, translation, score)
+
+    def network_inputs(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Return what the network reads of texts and of what it writes from them."""
+        from attention_zoo.models.translator.explaining import paired
+
+        texts = self.preprocessor.items(inputs)
+        return paired(self.preprocessor, texts, [each.text for each in self.translate(texts)])
+
+    def answered(self, given: Any, answer: str | None = None) -> str:
+        """Return the translation that is to be explained."""
+        _a_string(given)
+        return self.translate(given)[0].text if answer is None else answer
+
+    def trial(self, given: str, answer: str, method: str) -> Any:
+        """Return what an explanation calls important, token by token, and how versions of the source are scored."""
+        from attention_zoo.models.translator import hiding
+
+        return hiding.trial(self, given, answer, method)
 
     @property
     def returns(self) -> str:
@@ -339,3 +356,8 @@ class Translator(Task):
         searches = {"translate": Decoding(**usual), "greedy": Decoding(**{**usual, "beam": 1})}
         whole = {name: Graph(self._made(settings), probes, ("savedmodel",)) for name, settings in searches.items()}
         return {**generating_graphs(self.model, probes, decoder=DECODER, memory=MEMORY), **whole}
+
+
+def _a_string(text: Any) -> None:
+    if not isinstance(text, str):
+        raise ZooTypeError(f"text must be a string, got {type(text).__name__}")
