@@ -23,6 +23,11 @@ class Watched(keras.Model):
         self.model, self.only = model, only
         self.sites: dict[str, Site] = {}
 
+    @property
+    def named_inputs(self) -> bool:
+        """Whether a model of a class of its own takes its inputs in a dict."""
+        return bool(getattr(self.model, "named_inputs", False))
+
     def build(self, input_shape: Any = None) -> None:
         self.built = True
 

@@ -93,8 +93,8 @@ def export_graphs(
             `savedmodel/`, of which the first is also `serving_default`; a graph that is alone and named "model" has
             Keras's own signature "serve". Layers that several models share are stored once in the SavedModel.
         folder: destination, see `export_model`.
-        attention: True also returns every attention map as a named output, "statistics" its statistics; only of a graph
-            that is alone.
+        attention: True also returns every attention map as a named output, "statistics" its statistics; of a graph
+            that is alone, and of those that are to be `watched`.
         tolerance: largest difference allowed, see `export_model`.
         modules: modules to import in the child, see `export_model`.
         overwrite: replace an earlier export that lies in `folder`.
@@ -181,8 +181,15 @@ def _check_graphs(request: ExportRequest | GraphsRequest) -> None:
         check_formats(graph.formats)
     if request.attention not in WATCHING:
         raise unknown("attention", request.attention, [name for name in WATCHING if isinstance(name, str)])
-    if request.attention and len(request.graphs) > 1:
-        raise ZooValueError(f"attention={request.attention!r} wants one graph, got {', '.join(request.graphs)}")
+    if request.attention and not any(_is_watched(graph, request) for graph in request.graphs.values()):
+        raise ZooValueError(
+            f"attention={request.attention!r} wants one graph, or one that is to be watched, got "
+            f"{', '.join(request.graphs)}"
+        )
+
+
+def _is_watched(graph: Graph, request: ExportRequest | GraphsRequest) -> bool:
+    return graph.watched or len(request.graphs) == 1
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -229,7 +236,7 @@ def _watched(name: str, model: Any, request: ExportRequest | GraphsRequest) -> A
     with of_graph(name, len(request.graphs)):
         if not isinstance(model, keras.Model):
             raise ZooTypeError(f"model must be a keras.Model, got {type(model).__name__}")
-    return WATCHING[request.attention](model)
+    return WATCHING[request.attention if _is_watched(request.graphs[name], request) else False](model)
 
 
 def _whole(models: Mapping[str, Any]) -> Any:

@@ -193,7 +193,7 @@ def generating_graphs(
     signature = describe(encoder, probes, identifiers=False)
     encoded = [_wide(run_model(encoder, signature, probe)) for probe in probes]
     steps = [_step_probe(step, probe, number) for number, probe in enumerate(encoded)]
-    return {ENCODER: Graph(encoder, probes, ("onnx",)), STEP: Graph(step, steps, ("onnx",))}
+    return {ENCODER: Graph(encoder, probes, ("onnx",), watched=True), STEP: Graph(step, steps, ("onnx",))}
 
 
 def _step_probe(step: StepGraph, encoded: Mapping[str, np.ndarray], number: int) -> dict[str, np.ndarray]:

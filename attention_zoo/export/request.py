@@ -19,6 +19,7 @@ class Graph:
     model: Any  # a built `keras.Model`; its outputs are a tensor, or a flat list or dict of tensors
     probes: Sequence[Mapping[str, np.ndarray]]  # at least two inputs, of different batch and length
     formats: Sequence[str] = FORMATS  # in which it is written
+    watched: bool = False  # whether its attention is told where that is asked for and there are several graphs
 
 
 @dataclass(frozen=True)

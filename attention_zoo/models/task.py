@@ -207,7 +207,7 @@ class Task(Inspecting):
             folder: destination; it must not exist, or be empty.
             format: "savedmodel", "onnx", or both ("savedmodel,onnx" or a list). `attention_zoo.runtime` needs "onnx".
             attention: True also returns every attention map as a named output, "statistics" its statistics (for
-                `attention_zoo.watch`); only where there is one graph.
+                `attention_zoo.watch`); of several graphs the one that reads the input has them.
             **options: as for `attention_zoo.export.bundle` (tolerance, overwrite, timeout ...).
 
         Returns:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from inspected import check_faithfulness, check_statistics
 
 from attention_zoo.data import Dataset
 from attention_zoo.data.synthetic_emotions import synthetic_emotions
@@ -143,3 +144,11 @@ def test_what_cannot_be_explained_is_said(faces, given, changes, told):
     task = EmotionRecognizer.new(faces.labels, faces["train"].rows(range(8)), **SIZES)
     with pytest.raises(ZooError, match=told):
         task.explain(given, **changes)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_explanations_are_judged_by_hiding_stretches_of_modalities(faces, fusion):
+    task = trained(faces, epochs=4, fusion=fusion)
+    row = faces["test"].rows([1])
+    scores = task.predict(row, all_scores=True)[0].scores
+    check_faithfulness(task, row, min(scores, key=scores.get))

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from inspected import check_faithfulness, check_statistics, check_watched
 
 import attention_zoo as az
 from attention_zoo.data import Dataset, Split, synthetic_interactions
@@ -392,8 +393,10 @@ def test_each_architecture_can_be_had_by_its_name(name):
 @KINDS
 def test_an_export_recommends_as_the_task_without_keras(trained, choices, kind, tmp_path):
     task, _ = trained(kind)
-    task.export(tmp_path / "mine")
+    task.export(tmp_path / "mine", attention="statistics")
     runner = az.runtime.load(tmp_path / "mine")
+    if kind in ("sasrec", "din"):
+        check_watched(runner, "user", task, some(choices, 6))
     histories = [*some(choices, 40), ["new"], []]
     for options in ({"k": 10}, {"k": 30, "exclude_seen": False}, {"k": 5, "allowed": choices["items"]["item"][:9]}):
         wanted, found = task.recommend(histories, **options), runner.recommend(histories, **options)
@@ -420,3 +423,17 @@ def test_other_backends_recommend_the_same(trained, choices, kind, tmp_path):
         command = [sys.executable, "-W", "ignore", "-c", program, str(folder), str(tmp_path / "histories.json")]
         child = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
         assert json.loads(child.stdout.splitlines()[-1]) == wanted
+
+
+@KINDS
+def test_statistics_come_in_the_order_of_the_histories(trained, choices, kind):
+    if trained(kind)[0].model.layers and kind != "afm":
+        check_statistics(trained(kind)[0], some(choices, 5))
+
+
+@KINDS
+def test_explanations_are_judged_by_leaving_items_out(trained, choices, kind):
+    task = trained(kind)[0]
+    history = max(some(choices, 40), key=len)
+    worst = task.recommend(history, k=60 - len(set(history)))[0].items[-1]
+    check_faithfulness(task, history, worst)

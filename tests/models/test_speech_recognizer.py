@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from inspected import check_faithfulness, check_statistics, check_watched
 
 import attention_zoo as az
 from attention_zoo.audio import Sound
@@ -307,9 +308,11 @@ def test_half_precision_trains_and_hears():
 def test_an_export_hears_as_the_task_without_keras(trained, kind, tmp_path):
     task, _ = trained(kind)
     folder = tmp_path / "mine"
-    task.export(folder)  # both formats: a SavedModel takes fewer names than ONNX alone
+    task.export(folder, attention="statistics")  # both formats: a SavedModel takes fewer names than ONNX alone
     runner = az.runtime.load(folder)
     sounds = utterances(5, seed=12)[0]
+    if kind != "las":
+        check_watched(runner, "encoder", task, sounds)
     for search in ({"beam": 1, "ctc_weight": 1.0}, {"beam": 4, "nbest": 2}, {"beam": 4, "timestamps": True}):
         wanted, found = task.transcribe(sounds, **search), runner.transcribe(sounds, **search)
         assert [one.text for one in found] == [one.text for one in wanted]
@@ -339,3 +342,14 @@ def test_other_backends_say_the_same(trained, kind, tmp_path):
         command = [sys.executable, "-W", "ignore", "-c", program, str(folder), str(tmp_path / "sounds.npz")]
         child = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
         assert json.loads(child.stdout.splitlines()[-1]) == wanted
+
+
+@KINDS
+def test_statistics_come_in_the_order_of_the_sounds(trained, kind):
+    check_statistics(trained(kind)[0], utterances(4, seed=4)[0])
+
+
+@KINDS
+def test_explanations_are_judged_by_hiding_stretches_of_the_sound(trained, kind):
+    generator = np.random.default_rng(5)
+    check_faithfulness(trained(kind)[0], spoken("abe dc", generator), "cc cc")

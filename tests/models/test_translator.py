@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from inspected import check_faithfulness, check_statistics, check_watched
 
 import attention_zoo as az
 from attention_zoo import data, runtime
@@ -262,9 +263,11 @@ def test_half_precision_trains_and_translates():
 @KINDS
 def test_an_export_translates_as_the_task_without_keras(trained, kind, tmp_path):
     task, _ = trained(kind)
-    report = task.export(tmp_path / "out", format="onnx")
+    report = task.export(tmp_path / "out", format="onnx", attention="statistics")
     assert report.differences["onnx"] < 1e-4
     runner = runtime.load(tmp_path / "out")
+    if kind == "transformer":
+        check_watched(runner, "encoder", task, pairs(6, seed=8)[0])
     sources = [*pairs(6, seed=8)[0], "", "one"]
     for options in ({"beam": 1}, {"beam": 4, "nbest": 2}, {"sample": True, "seed": 3}):
         wanted, found = task.translate(sources, **options), runner.translate(sources, **options)
@@ -315,3 +318,13 @@ def test_a_damaged_preset_is_named(trained, tmp_path):
     (folder / "preprocessor" / "tokenizer.json").write_text("{}")
     with pytest.raises(ZooFileError):
         Translator.load(folder)
+
+
+@KINDS
+def test_statistics_come_in_the_order_of_the_texts(trained, kind):
+    check_statistics(trained(kind)[0], pairs(5, seed=4)[0])
+
+
+@KINDS
+def test_explanations_are_judged_by_hiding_source_tokens(trained, kind):
+    check_faithfulness(trained(kind)[0], "the red dog sees two", "und und und")

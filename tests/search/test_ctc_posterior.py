@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attention_zoo.errors import ZooValueError
-from attention_zoo.search.ctc_posterior import posteriors
+from attention_zoo.search.ctc_posterior import log_probability, occupancies, posteriors
 
 pytestmark = pytest.mark.once
 
@@ -59,3 +59,22 @@ def test_a_long_sure_sound_gives_sure_shares_that_are_finite():
 def test_what_cannot_be_said_is_refused():
     with pytest.raises(ZooValueError, match="must fit into 3 steps"):
         posteriors(chances(3, 4), [1, 2, 1, 2])
+
+
+@pytest.mark.parametrize("units", [[1], [1, 2], [2, 2], [1, 3, 1]])
+def test_occupancies_are_the_slopes_of_the_probability(units):
+    table, size = chances(6, 4, seed=len(units)), 1e-5
+    found = occupancies(table, units)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-9)
+    moved = np.stack([table + size * move for move in np.eye(table.size).reshape(-1, *table.shape)])
+    slopes = (log_probability(moved, units) - log_probability(table[None], units)) / size
+    np.testing.assert_allclose(found, slopes.reshape(table.shape), atol=1e-4)
+
+
+def test_probabilities_of_all_texts_sum_to_one():
+    table = chances(4, 3)
+    texts = [list(units) for count in range(1, 5) for units in itertools.product([1, 2], repeat=count)]
+    told = sum(np.exp(log_probability(table[None], units)[0]) for units in texts)
+    assert told + np.exp(table[:, 0].sum()) == pytest.approx(1.0)
+
+

@@ -12,11 +12,11 @@ from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.models.classifier.effects import effects_of
 from attention_zoo.models.emotion_recognizer.network import MAIN
 from attention_zoo.models.emotion_recognizer.weighing import log_scores, shapley, subsets
+from attention_zoo.models.versions import in_rows
 from attention_zoo.multimodal.kinds import CONVERSATION, FEATURES, FRAMES, SOUND, WORDS
 from attention_zoo.text.strings import as_text
 from attention_zoo.visualise import FramesView, ModalityExplanation, SoundView, VectorsView, WordsView, grid_of
 
-ROWS, MULTIPLE = 64, 8  # versions of a row that are run at once: at most, and a multiple of
 ALONE = "The row was read alone, without its conversation."
 
 Encoded = dict[str, np.ndarray]
@@ -51,7 +51,7 @@ def explanation(
     hidden = {name: _hidden(encoded, name) for name in encoded if config.kind(name) == FEATURES}
     versions = [{name: encoded[name] for name in one if name in encoded} for one in some]
     versions += [version for own in hidden.values() for version in own]
-    logits = _logits(task, versions)
+    logits = logits_of(task, versions)
     full = some.index(frozenset(modalities))
     number = int(logits[full].argmax()) if wanted is None else task.labels.index(wanted[0])
     values = {
@@ -87,16 +87,15 @@ def _hidden(encoded: Encoded, modality: str) -> list[Encoded]:
     return versions
 
 
-def _logits(task: Any, versions: Sequence[Encoded]) -> np.ndarray:
+def logits_of(task: Any, versions: Sequence[Encoded]) -> np.ndarray:
     """Return the logits of versions of one row, [versions, labels]; all batches have one shape."""
-    size = min(ROWS, -(-len(versions) // MULTIPLE) * MULTIPLE)
     widths = {name: max(len(version.get(name, ())) for version in versions) for name in task.config.modalities}
-    found = []
-    for start in range(0, len(versions), size):
-        part = versions[start : start + size]
-        filled = [*part, *[part[0]] * (size - len(part))]
-        found.append(np.asarray(task.answering.predict_on_batch(task.preprocessor.arrays(filled, widths)), np.float32))
-    return np.concatenate(found)[: len(versions)]
+
+    def run(chosen: np.ndarray) -> np.ndarray:
+        arrays = task.preprocessor.arrays([versions[number] for number in chosen], widths)
+        return np.asarray(task.answering.predict_on_batch(arrays), np.float32)
+
+    return in_rows(run, len(versions))
 
 
 class Looks:
@@ -136,12 +135,12 @@ class Looks:
 
     def steps(self, modality: str, count: int) -> np.ndarray:
         """Return the share of each of `count` steps of the encoder, 1 in all; equal where no attention sums them up."""
-        found = [self.over(path, "key") for path in self._summing(modality)]
+        found = [self.over(path, "key") for path in self.summing(modality)]
         # What sums up by a token of its own has that one first.
         weights = [shares[len(shares) - self.padded[modality] :][:count] for shares in found]
         return shared(sum(weights) if weights else np.ones(count))
 
-    def _summing(self, modality: str) -> list[str]:
+    def summing(self, modality: str) -> list[str]:
         """Return the sites at which the steps of a modality are summed up for the labels."""
         # FiLM sums up twice; the second time is what the labels see.
         for name in (f"{self.prefix}fusion_{modality}_pooling", f"{self.prefix}{modality}_pooling"):

@@ -328,6 +328,19 @@ class EmotionRecognizer(Classifier):
 
         return explaining.explanation(self, row, label, names)
 
+    def answered(self, given: Any, answer: str | None = None) -> str:
+        """Return the label that is to be explained: the one that is asked for, else the best."""
+        if answer is not None:
+            return self._wanted_labels(answer)[0]
+        scores = self.predict(given, all_scores=True)[0].scores
+        return max(scores, key=scores.get)
+
+    def trial(self, given: Any, answer: str, method: str) -> Any:
+        """Return what an explanation calls important, stretch by stretch, and how versions of a row are scored."""
+        from attention_zoo.models.emotion_recognizer import hiding
+
+        return hiding.Trial(self, given, answer).tried(method)
+
     @property
     def returns(self) -> str:
         """What the outputs of the exported graph are, for a person who runs it by other means."""

@@ -11,10 +11,9 @@ from attention_zoo.errors import ZooValueError
 from attention_zoo.models.recommender.config import RecommenderConfig
 from attention_zoo.models.recommender.network import CANDIDATES, ENCODER, ITEMS, LOGITS, RANKER
 from attention_zoo.models.recommender.ranking import Ranking, widened
+from attention_zoo.models.versions import in_rows
 from attention_zoo.recsys import Histories, ranks, top_scores
 from attention_zoo.visualise import HistoryExplanation
-
-MULTIPLE = 8  # versions of a history that are run are as many as a multiple of this, so that few shapes are compiled
 
 
 def explained(task: Any, history: Sequence[Any], item: Any = None) -> HistoryExplanation:
@@ -28,11 +27,7 @@ def explained(task: Any, history: Sequence[Any], item: Any = None) -> HistoryExp
     Raises:
         ZooTypeError, ZooValueError: if an id cannot work, there are several histories, or none of its items is known.
     """
-    encoded = task.preprocessor.encode(history)
-    if len(encoded.numbers) != 1:
-        raise ZooValueError(f"history must be one list of ids to be explained, got {len(encoded.numbers)}")
-    if encoded.cold[0]:
-        raise ZooValueError("history must hold at least one known item to be explained, got none")
+    encoded = one_history(task, history)
     index, ranking = task.preprocessor.index, task.ranking
     whole, read = encoded.numbers.seen(), encoded.numbers.newest(task.config.length)
     scores = ranking.scores(read, whole)
@@ -56,32 +51,83 @@ def explained(task: Any, history: Sequence[Any], item: Any = None) -> HistoryExp
     )
 
 
-def _without(ranking: Ranking, numbers: np.ndarray, number: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return score and log-probability of an item, of the whole history and then without each of its items.
+def one_history(task: Any, history: Sequence[Any]) -> Any:
+    """Return a history as its preprocessor encodes it.
 
-    Probabilities are among all items, or of a ranker among what it orders. Without its only item a history says
-    nothing: the score is then the mean of all items' and the probability the item's share of all choices.
+    Raises:
+        ZooTypeError, ZooValueError: if an id cannot work, there are several histories, or none of its items is known.
     """
+    encoded = task.preprocessor.encode(history)
+    if len(encoded.numbers) != 1:
+        raise ZooValueError(f"history must be one list of ids to be explained, got {len(encoded.numbers)}")
+    if encoded.cold[0]:
+        raise ZooValueError("history must hold at least one known item to be explained, got none")
+    return encoded
+
+
+def read_with(task: Any, histories: Any, best: Sequence[Any] | None) -> dict[str, np.ndarray]:
+    """Return what a network reads of histories, and of a ranker one candidate for each.
+
+    Args:
+        task: a `Recommender`.
+        histories: one or many.
+        best: id of each candidate; None where there is no ranker.
+
+    Raises:
+        ZooTypeError, ZooValueError: if an id cannot work, or none of a history's items is known.
+    """
+    encoded = task.preprocessor.encode(histories)
+    if encoded.cold.any():
+        place = int(np.argmax(encoded.cold))
+        raise ZooValueError(f"history {place} must hold at least one known item for its attention to be seen, got none")
+    numbers = encoded.numbers.newest(task.config.length)
+    inputs = {ITEMS: widened(task.preprocessor.arrays(numbers)[ITEMS])}
+    if best is not None:
+        inputs[CANDIDATES] = np.array([[task.preprocessor.index.number(one)] for one in best], np.int32)
+    return inputs
+
+
+def _without(ranking: Ranking, numbers: np.ndarray, number: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return score and log-probability of an item, of the whole history and then without each of its items."""
     rows = [numbers, *(np.delete(numbers, place) for place in range(len(numbers)))]
-    alone = len(numbers) == 1
-    versions = Histories.of([row.tolist() for row in (rows[:1] if alone else rows)])
+    return scored(ranking, rows, number, counts)
+
+
+def scored(
+    ranking: Ranking, rows: Sequence[np.ndarray], number: int, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return score and log-probability of an item after versions of a history, each [versions].
+
+    Probabilities are among all items, or of a ranker among what it orders after the first version. A version without
+    any item says nothing: the score is then the mean of all items' and the probability the item's share of all choices.
+
+    Args:
+        ranking: of the task.
+        rows: numbers of items of each version; the first has some.
+        number: of the item.
+        counts: how often each item was chosen, by number.
+    """
+    there = np.array([len(row) > 0 for row in rows])
+    versions = Histories.of([(row if len(row) else rows[0]).tolist() for row in rows])
     items = widened(ranking.preprocessor.arrays(versions)[ITEMS])
-    count = len(items)
-    items = np.concatenate([items, np.repeat(items[:1], -count % MULTIPLE, axis=0)])
-    found = np.asarray(ranking.scored.predict_on_batch({ITEMS: items})[LOGITS], np.float32)[:count]
+    found = in_rows(lambda chosen: _logits(ranking, items[chosen]), len(items))
     place = number
     if ranking.scorer is None:
         found = np.delete(found, 0, axis=1)
         place = number - 1
     else:
         best, _ = top_scores(found[:1], min(ranking.config.candidates, found.shape[1] - 1), [np.array([number])])
-        chosen = np.concatenate([[number], best[0][best[0] > 0]])
-        found, place = ranking.candidate_scores(items, np.tile(chosen, (len(items), 1)))[:count], 0
+        asked, place = np.concatenate([[number], best[0][best[0] > 0]]), 0
+        found = in_rows(
+            lambda chosen: ranking.candidate_scores(items[chosen], np.tile(asked, (len(chosen), 1))), len(items)
+        )
     scores, chances = found[:, place], found[:, place] - np.logaddexp.reduce(found, axis=1)
-    if not alone:
-        return scores, chances
     share = np.log((counts[number] + 1.0) / (counts.sum() + len(counts) - 1.0))
-    return np.array([scores[0], found[0].mean()]), np.array([chances[0], share])
+    return np.where(there, scores, found[0].mean()), np.where(there, chances, share)
+
+
+def _logits(ranking: Ranking, items: np.ndarray) -> np.ndarray:
+    return np.asarray(ranking.scored.predict_on_batch({ITEMS: items})[LOGITS], np.float32)
 
 
 def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -104,7 +150,7 @@ def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict
     begin, end = items.shape[1] - len(numbers), items.shape[1]
     maps, weights = {}, {}
     for site in watched.sites.values():
-        if not site.path.startswith(_telling(task.config)):
+        if not site.path.startswith(telling(task.config)):
             continue
         map_ = np.asarray(found[output_name(site.path)], np.float32)[0]
         map_ = map_.reshape(-1, *map_.shape[-2:])[..., begin:end]
@@ -117,7 +163,7 @@ def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict
     return shared(list(weights.values())[-1]), maps
 
 
-def _telling(config: RecommenderConfig) -> tuple[str, ...]:
+def telling(config: RecommenderConfig) -> tuple[str, ...]:
     """Return how the paths of sites begin whose maps are over the history."""
     return (f"{ENCODER}/", f"{RANKER}/") if config.attention_name in TARGET else (f"{ENCODER}/",)
 

@@ -138,7 +138,7 @@ def recommender_graphs(network: keras.Model, items: int, probes: Sequence[dict[s
     def numbers(*shape: int) -> np.ndarray:
         return generator.integers(1, items + 1, shape, dtype=np.int32)
 
-    graphs = {USER_GRAPH: Graph(UserGraph(network, name="user_graph"), probes)}
+    graphs = {USER_GRAPH: Graph(UserGraph(network, name="user_graph"), probes, watched=True)}
     graphs[ITEM_GRAPH] = Graph(ItemGraph(network, name="item_graph"), [{ITEM: numbers(3)}, {ITEM: numbers(4)}])
     graphs[CATALOGUE_GRAPH] = Graph(CatalogueGraph(network, name="catalogue_graph"), probes, ("savedmodel",))
     if SCORES in network.output:

@@ -327,6 +327,23 @@ class Recommender(Task):
 
         return explained(self, history, item)
 
+    def network_inputs(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Return what the network reads of histories; a ranker beside them the item that each recommends."""
+        from attention_zoo.models.recommender.explaining import read_with
+
+        best = [each.items[0] for each in self.recommend(inputs, 1)] if self.config.ranks else None
+        return read_with(self, inputs, best)
+
+    def answered(self, given: Sequence[Any], answer: Any = None) -> Any:
+        """Return the id of the item whose recommendation is to be explained: what is asked for, else the best."""
+        return self.recommend(given, 1)[0].items[0] if answer is None else answer
+
+    def trial(self, given: Sequence[Any], answer: Any, method: str) -> Any:
+        """Return what an explanation calls important, item by item, and how versions of a history are scored."""
+        from attention_zoo.models.recommender import hiding
+
+        return hiding.trial(self, given, answer, method)
+
     @property
     def returns(self) -> str:
         """What the outputs of the exported graphs are, for a person who runs them by other means."""

@@ -22,7 +22,7 @@ def speech_graphs(listener: Listener, probes: Sequence[dict[str, np.ndarray]], u
     """
     sound = [{name: probe[name] for name in listener.sound} for probe in probes]
     if not listener.decodes:
-        graphs = {ENCODER: Graph(listener.ctc, sound, ("onnx", "savedmodel"))}
+        graphs = {ENCODER: Graph(listener.ctc, sound, ("onnx", "savedmodel"), watched=True)}
         if listener.streams:
             step = listener.stepping()
             graphs["stream"] = Graph(step, step.probes(), ("onnx", "savedmodel"))
