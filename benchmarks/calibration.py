@@ -3,122 +3,139 @@
     ATTENTION_ZOO_DATA=... python benchmarks/calibration.py clinc150_intent faults self_test correction calibrate \
         explain overhead
 
-Parts that `benchmarks/results/calibration_PRESET.json` holds already are left out; `--again` measures them anew.
+Parts that `benchmarks/results/calibration_PRESET.json` holds already are left out; `--again` measures them anew. What
+is normal, what is judged and by which measure depends on the family: `subjects.py`, `subjects_sequence.py`.
 
-faults: detectors learn what is normal from half of the validation data and set their threshold on the other half;
-faults and false alarms are judged on test data, which neither has seen. A window is 16 examples, a probe interval one
-window. Each head of each site is broken in turn. Some faults are none: a head that is flat by itself cannot be
-flattened; where no weight changes by more than 0.01 in the mean over examples, that is told apart. self_test: the same
-faults, with 32 validation inputs on record, and the sound model in batches of other sizes. correction: all
-heads of a site are broken. calibrate: rules learn on validation data, clean or noisy, and are judged on test data of
-the same kind. explain: deletion and insertion of 60 test inputs against random orders. overhead: time, each backend
-for itself.
+faults: detectors learn what is normal from half of the normal data and set their threshold on the other half; faults
+and false alarms are judged on test data, which neither has seen. A window is 16 examples, a probe interval one window;
+20 windows are judged. Where there are fewer test examples than that, the 20 windows are drawn from all of them with a
+fixed seed: two windows may share examples, and rates hang on fewer of them than it seems ("windows" says so). Each head
+of each site is broken in turn; of a translator, which has 48 heads that mix, two of each site, drawn with a fixed seed
+("heads of a site" says so; `--heads` draws others than two). Some faults are none: a head that is flat by itself cannot
+be flattened; where no weight changes by more than 0.01 in the mean over examples (of sequences: the beginnings of 16,
+as long as the shortest), that is told apart. self_test: the same faults, with 32 normal inputs on record, and the sound
+model in batches of other sizes. correction: all heads of a site are broken; rules learn only for classifiers, as
+`calibrate` knows no other loss. calibrate: rules of a classifier learn on validation data, clean or noisy, and are
+judged on test data of the same kind. explain: deletion and insertion of 60 test inputs (30 sounds) against random
+orders. overhead: time, each backend for itself.
 """
 
 import argparse
+import importlib
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import harness
 import numpy as np
+from subjects import Subject, chosen, examples, first, subject_of
 
-WINDOW, RATE, NORMAL, DRAWN = 16, 0.01, 2400, 1000
+WINDOW, RATE, DRAWN = 16, 0.01, 1000
+JUDGED, OTHERS = 20, 60  # windows of a fault, and of inputs of another kind
 METHODS = ("robust_z", "mahalanobis", "autoencoder")
 KINDS = ("collapsed", "flat", "sink", "shifted", "dead", "nan")
 RECORDED = 32  # inputs of a self-test
 LEAST = 0.01  # mean change of a weight, largest over rows, under which a fault is none
-EXPLAINED = 60
-
-
-class Subject:
-    """A preset with arrays and targets of its validation and test data."""
-
-    def __init__(self, name: str):
-        import attention_zoo as az
-        from attention_zoo import data
-        from attention_zoo.models.classifier import examples
-
-        self.task = az.load(name)
-        self.model = self.task.model
-        dataset = data.load(self.task.card.data.split(" ")[0].rstrip(","))
-        self.inputs, self.arrays, self.targets = {}, {}, {}
-        for split in ("val", "test"):
-            part = self.task._read(dataset, split)
-            chosen = np.random.default_rng(0).permutation(len(part.inputs))[:NORMAL]
-            self.inputs[split] = [part.inputs[number] for number in chosen]
-            self.targets[split] = examples.targets(part, self.task.labels)[chosen]
-            self.arrays[split] = self.prepared(self.inputs[split])
-
-    def prepared(self, inputs: list) -> np.ndarray:
-        """Return inputs as the one array that the network reads."""
-        return next(iter(self.task.preprocessor(inputs).values()))
-
-    def accuracy(self, model: Any, split: str = "test", arrays: Any = None) -> dict[str, float]:
-        """Return accuracy and negative log likelihood of a model on a split."""
-        from attention_zoo.calibrate.scores import outcomes
-
-        arrays = self.arrays[split] if arrays is None else arrays
-        logits = np.nan_to_num(model.predict(arrays, verbose=0, batch_size=256)) / self.task.temperature
-        found = outcomes(logits, self.targets[split])
-        return {"accuracy": found.mean("accuracy"), "nll": found.mean("nll")}
-
-
-def part_of(found: dict, chosen: np.ndarray) -> dict:
-    """Return statistics of some examples."""
-    return {site: values[chosen] for site, values in found.items()}
+METHODS_OF_EXPLANATION = ("attention", "gradient", "occlusion")  # of tasks that name none
 
 
 def alarms(detector: Any, found: dict, windows: np.ndarray) -> list:
     """Judge windows of examples."""
-    return [detector.judge(part_of(found, window)) for window in windows]
+    return [detector.judge(chosen(found, window)) for window in windows]
 
 
-def broken(model: Any, site: str, kind: str, heads: Any) -> Any:
+def windows_of(count: int, wanted: int) -> np.ndarray:
+    """Cut examples into windows; where they are too few, draw each window from all of them.
+
+    Args:
+        count: examples.
+        wanted: windows.
+
+    Returns:
+        numbers of examples, [wanted, 16].
+    """
+    if count >= wanted * WINDOW:
+        return np.arange(wanted * WINDOW).reshape(wanted, WINDOW)
+    random = np.random.default_rng(3)
+    return np.array([random.permutation(count)[:WINDOW] for _ in range(wanted)])
+
+
+def broken(subject: Subject, site: str, kind: str, heads: Any) -> Any:
     """Return a model with some heads of a site broken; of a gate, all of it is shut."""
-    from attention_zoo.calibrate import FaultRule, reweight
+    from attention_zoo.calibrate import FaultRule
+    from attention_zoo.calibrate.reweight import Reweighted
     from attention_zoo.calibrate.rules import HeadGateRule
 
-    return reweight(model, {site: HeadGateRule(0.0) if kind == "shut" else FaultRule(kind, heads)})
+    rule = HeadGateRule(0.0) if kind == "shut" else FaultRule(kind, heads)
+    return Reweighted(subject.model, [(site, rule)], subject.sites)
 
 
-def changed(model: Any, faulty: Any, site: str, arrays: np.ndarray) -> float:
-    """Return the largest mean change of a weight."""
-    from attention_zoo.calibrate import capture
+class Changes:
+    """Say by how much faults change weights: the largest mean change over examples; NaN counts 1.
 
-    maps = [next(iter(_maps(capture(one), arrays, site))) for one in (model, faulty)]
-    change = np.abs(maps[0] - maps[1])
-    return float(np.nan_to_num(change, nan=1.0).mean(axis=0).max())
+    Args:
+        subject: the preset.
+        arrays: what the maps are made of.
+    """
+
+    def __init__(self, subject: Subject, arrays: Any):
+        self.model, self.arrays = subject.model, subject.even(arrays)
+        self._sound: dict[str, np.ndarray] = {}  # maps of one site alone: faults come site by site
+
+    def __call__(self, faulty: Any, site: str) -> float:
+        if site not in self._sound:
+            self._sound = {site: self._maps(self.model, site)}
+        change = np.abs(self._sound[site] - self._maps(faulty, site))
+        return float(np.nan_to_num(change, nan=1.0).mean(axis=0).max())
+
+    def _maps(self, model: Any, site: str) -> np.ndarray:
+        from attention_zoo.calibrate import capture
+
+        # Names of outputs have a dot where paths have a slash.
+        found = capture(model, only=site.replace(".", "?")).predict(self.arrays, verbose=0)
+        return np.asarray(found["attention." + site])
 
 
-def _maps(model: Any, arrays: np.ndarray, site: str):
-    found = model.predict(arrays, verbose=0)
-    return [np.asarray(found["attention." + site])]
+def every_fault(subject: Subject):
+    """Give out the site, the kind and the head of each fault, and the model that has it."""
+    random = np.random.default_rng(4)
+    for site, (what, count) in subject.sites.items():
+        taken = range(count) if subject.heads is None else sorted(random.permutation(count)[: subject.heads].tolist())
+        for kind in KINDS if what == "mix" else ("shut",):
+            for head in taken:
+                yield site, kind, head, broken(subject, site, kind, [head])
 
 
-def faults(subject: Subject) -> dict:
-    """Find faults that are put into each head."""
-    from attention_zoo.calibrate import AttentionDetector, collect
+def fitted(subject: Subject, val: dict, test: dict) -> tuple[dict, dict]:
+    """Fit detectors, and count their false alarms."""
+    from attention_zoo.calibrate import AttentionDetector
 
     random = np.random.default_rng(0)
-    val, test = collect(subject.model, subject.arrays["val"]), collect(subject.model, subject.arrays["test"])
-    half = len(subject.arrays["val"]) // 2
-    count = len(subject.arrays["test"])
+    half, count = examples(val) // 2, examples(test)
     clean = np.array([random.permutation(count)[:WINDOW] for _ in range(DRAWN)])
     detectors, report = {}, {"false alarms": {}, "threshold seconds": {}}
     for method in METHODS:
         began = time.perf_counter()
         detectors[method] = AttentionDetector(method, RATE, WINDOW).fit(
-            part_of(val, np.arange(half)), part_of(val, np.arange(half, 2 * half))
+            chosen(val, np.arange(half)), chosen(val, np.arange(half, 2 * half))
         )
         report["threshold seconds"][method] = time.perf_counter() - began
         report["false alarms"][method] = float(np.mean([one.alarm for one in alarms(detectors[method], test, clean)]))
+    return detectors, report
+
+
+def faults(subject: Subject) -> dict:
+    """Find faults that are put into each head."""
+    normal, test = (subject.statistics(subject.model, subject.arrays[split]) for split in ("normal", "test"))
+    detectors, report = fitted(subject, normal, test)
+    arrays = first(subject.arrays["test"], JUDGED * WINDOW)
+    windows, changed = windows_of(examples(arrays), JUDGED), Changes(subject, arrays)
+    report["windows"] = {"count": JUDGED, "examples": examples(arrays), "overlap": examples(arrays) < JUDGED * WINDOW}
     rows = []
-    windows = np.arange(20 * WINDOW).reshape(20, WINDOW)
-    arrays = subject.arrays["test"][: 20 * WINDOW]
     for site, kind, head, faulty in every_fault(subject):
-        found = collect(faulty, arrays)
-        row = {"site": site, "head": head, "kind": kind, "change": changed(subject.model, faulty, site, arrays)}
+        found = subject.statistics(faulty, arrays)
+        row = {"site": site, "head": head, "kind": kind, "change": changed(faulty, site)}
         for method, detector in detectors.items():
             judged = alarms(detector, found, windows)
             raised = np.array([one.alarm for one in judged])
@@ -132,129 +149,84 @@ def faults(subject: Subject) -> dict:
             }
         rows.append(row)
         print(site, head, kind, f"{row['change']:.3f}", {m: row[m]["two windows"] for m in METHODS}, flush=True)
-    return {**report, "rows": rows, "inputs": other_inputs(subject, detectors)}
-
-
-def every_fault(subject: Subject):
-    """Give out the site, the kind and the head of each fault, and the model that has it."""
-    from attention_zoo.calibrate import sites_of
-
-    for site, (what, heads) in sites_of(subject.model).items():
-        for kind in KINDS if what == "mix" else ("shut",):
-            for head in range(heads):
-                yield site, kind, head, broken(subject.model, site, kind, [head])
+    return {**report, "heads of a site": subject.heads, "rows": rows, "inputs": other_inputs(subject, detectors)}
 
 
 def self_tests(subject: Subject) -> dict:
     """Ask sound and broken models what is on record."""
-    from attention_zoo.calibrate import collect
     from attention_zoo.watch import SelfTest
 
-    arrays = subject.arrays["val"][:RECORDED]
-    test = SelfTest(collect(subject.model, arrays))
-    sound = {str(size): test.judge(collect(subject.model, arrays, batch_size=size)).score for size in (1, 5, RECORDED)}
-    rows = []
+    arrays = first(subject.arrays["normal"], RECORDED)
+    test = SelfTest(subject.statistics(subject.model, arrays))
+    asked = {str(size): subject.statistics(subject.model, arrays, size) for size in (1, 5, RECORDED)}
+    sound = {size: test.judge(found).score for size, found in asked.items()}
+    rows, changed = [], Changes(subject, arrays)
     for site, kind, head, faulty in every_fault(subject):
-        judged = test.judge(collect(faulty, arrays))
+        judged = test.judge(subject.statistics(faulty, arrays))
         named = judged.heads == {site: [head]}
-        change = changed(subject.model, faulty, site, arrays)
-        rows.append({"site": site, "head": head, "kind": kind, "change": change})
+        rows.append({"site": site, "head": head, "kind": kind, "change": changed(faulty, site)})
         rows[-1] |= {"score": min(judged.score, 1e9), "found": judged.alarm, "named": named}
         print(rows[-1], flush=True)
-    return {"inputs": RECORDED, "tolerance": test.tolerance, "sound": sound, "rows": rows}
-
-
-def noisy(subject: Subject, split: str) -> dict[str, np.ndarray]:
-    """Return versions of the inputs that have the same labels, or, of "other data", none."""
-    random = np.random.default_rng(1)
-    inputs = subject.inputs[split]
-    if isinstance(inputs[0], str):
-        return {"typos": subject.prepared([typed(text, random) for text in inputs])}
-    from scipy.ndimage import gaussian_filter
-
-    pixels = subject.arrays[split]
-    noise = np.clip(pixels + 0.15 * random.normal(size=pixels.shape), 0, 1).astype(np.float32)
-    return {"blur": gaussian_filter(pixels, (0, 1.0, 1.0, 0)).astype(np.float32), "noise": noise}
-
-
-def typed(text: str, random: np.random.Generator, rate: float = 0.08) -> str:
-    """Return a text with wrong letters: left out, doubled, exchanged with the next."""
-    letters, place = list(text), 0
-    while place < len(letters) - 1:
-        if random.random() < rate:
-            way = random.integers(3)
-            if way == 0:
-                del letters[place]
-            elif way == 1:
-                letters.insert(place, letters[place])
-                place += 1
-            else:
-                letters[place], letters[place + 1] = letters[place + 1], letters[place]
-        place += 1
-    return "".join(letters) or text
+    told = {"inputs": RECORDED, "tolerance": test.tolerance, "sound": sound}
+    return {**told, "heads of a site": subject.heads, "rows": rows}
 
 
 def other_inputs(subject: Subject, detectors: dict) -> list[dict]:
     """Say how often inputs of another kind raise an alarm."""
-    from attention_zoo.calibrate import collect
-
-    random = np.random.default_rng(2)
-    arrays = dict(noisy(subject, "test"))
-    if isinstance(subject.inputs["test"][0], str):
-        arrays["words in random order"] = subject.prepared(
-            [" ".join(random.permutation(text.split())) for text in subject.inputs["test"]]
-        )
-    else:
-        arrays["upside down"] = np.ascontiguousarray(subject.arrays["test"][:, ::-1])
-        arrays["chance"] = random.random(subject.arrays["test"].shape).astype(np.float32)
     rows = []
-    for name, given in arrays.items():
-        found = collect(subject.model, given[: 60 * WINDOW])
-        windows = np.arange(60 * WINDOW).reshape(60, WINDOW)
+    for name, given in {**subject.noisy("test"), **subject.others()}.items():
+        found = subject.statistics(subject.model, first(given, OTHERS * WINDOW))
+        windows = windows_of(examples(found), OTHERS)
         shares = {m: float(np.mean([one.alarm for one in alarms(d, found, windows)])) for m, d in detectors.items()}
-        rows.append({"inputs": name, **subject.accuracy(subject.model, arrays=given), "alarms": shares})
+        rows.append({"inputs": name, **subject.measures(subject.model, arrays=given), "alarms": shares})
         print(rows[-1], flush=True)
     return rows
 
 
 def correction(subject: Subject) -> dict:
     """Break all heads of a site, and mend it: by balancers with the bands of normal data, and by rules that learn."""
-    from attention_zoo.calibrate import balance, calibrate, collect, reweight, sites_of
+    from attention_zoo.calibrate import balance
     from attention_zoo.watch import Baseline
 
-    baseline = Baseline.of(collect(subject.model, subject.arrays["val"]))
-    rows, clean = [], subject.accuracy(subject.model)
-    sites = [site for site, (what, _) in sites_of(subject.model).items() if what == "mix"]
-    learn = (subject.arrays["val"], subject.targets["val"])
-    held = (subject.arrays["test"], subject.targets["test"])
-    for site in sites:
+    baseline = Baseline.of(subject.statistics(subject.model, subject.arrays["normal"]))
+    arrays = first(subject.arrays["test"], subject.judged)
+    rows, clean = [], subject.measures(subject.model, arrays=arrays)
+    for site in [site for site, (what, _) in subject.sites.items() if what == "mix"]:
         for kind in KINDS:
-            faulty = broken(subject.model, site, kind, None)
-            row = {"site": site, "kind": kind, "fault": subject.accuracy(faulty)}
-            row["balanced"] = subject.accuracy(balance(faulty, baseline))
-            mended = reweight(faulty, {"*": ["repair"], site: ["temperature", "blend"]})
-            options = {"temperature": subject.task.temperature, "epochs": 5, "batch_size": 128}
-            learned = calibrate(mended, learn, held, **options)
-            row["learned"] = {name: learned.after[name].value for name in ("accuracy", "nll")}
+            faulty = broken(subject, site, kind, None)
+            row = {"site": site, "kind": kind, "fault": subject.measures(faulty, arrays=arrays)}
+            row["balanced"] = subject.measures(balance(faulty, baseline), arrays=arrays)
+            row["learned"] = learned(subject, faulty, site) if subject.learns else None
             rows.append(row)
             print(row, flush=True)
-    return {"clean": clean, "rows": rows}
+    return {"inputs": examples(arrays), "clean": clean, "rows": rows}
+
+
+def learned(subject: Subject, faulty: Any, site: str) -> dict[str, float]:
+    """Return what a broken model is worth with rules that learned to mend it."""
+    from attention_zoo.calibrate import calibrate, reweight
+
+    mended = reweight(faulty, {"*": ["repair"], site: ["temperature", "blend"]})
+    learn, held = ((subject.arrays[split], subject.truths[split]) for split in ("normal", "test"))
+    options = {"temperature": subject.task.temperature, "epochs": 5, "batch_size": 128}
+    found = calibrate(mended, learn, held, **options)
+    return {name: found.after[name].value for name in ("accuracy", "nll")}
 
 
 def calibrating(subject: Subject) -> list[dict]:
     """Let rules learn on clean and on noisy data."""
     from attention_zoo.calibrate import calibrate
 
-    pairs = {"clean": (subject.arrays["val"], subject.arrays["test"])}
-    noise = noisy(subject, "val"), noisy(subject, "test")
+    pairs = {"clean": (subject.arrays["normal"], subject.arrays["test"])}
+    noise = subject.noisy("normal"), subject.noisy("test")
     pairs |= {name: (noise[0][name], noise[1][name]) for name in noise[0]}
     rows = []
     for name, (learn, held) in pairs.items():
         for rules in ("temperature", "head_gate", ["temperature", "head_gate", "blend", "floor"]):
             found = calibrate(
                 subject.model,
-                (learn, subject.targets["val"]),
-                (held, subject.targets["test"]),
+                (learn, subject.truths["normal"]),
+                (held, subject.truths["test"]),
                 rules=rules,
                 temperature=subject.task.temperature,
                 epochs=15,
@@ -272,11 +244,9 @@ def calibrating(subject: Subject) -> list[dict]:
 
 def explain(subject: Subject) -> list[dict]:
     """Judge explanations of test inputs against random orders."""
-    rows = []
-    for method in ("attention", "gradient", "occlusion"):
-        found = [
-            subject.task.faithfulness(one, method, seed=n) for n, one in enumerate(subject.inputs["test"][:EXPLAINED])
-        ]
+    rows, inputs = [], subject.inputs["test"][: subject.explained]
+    for method in getattr(subject.task, "methods", METHODS_OF_EXPLANATION):
+        found = [subject.task.faithfulness(one, method, seed=n) for n, one in enumerate(inputs)]
         gains = np.array([one.gain for one in found])
         rows.append(
             {
@@ -298,36 +268,30 @@ def overhead(subject: Subject) -> dict:
     """Time what watching costs on this backend: a closed tap, a probe, a monitor in training."""
     import keras
 
-    from attention_zoo.calibrate import AttentionDetector, AttentionMonitor, collect, probe
-    from attention_zoo.core import attend, gate
+    from attention_zoo.calibrate import AttentionDetector, AttentionMonitor, probe
 
-    arrays = subject.arrays["val"]
-    batch = arrays[:64]
-    model, probed = keras.models.clone_model(subject.model), probe(subject.model)
-    model.set_weights(subject.model.get_weights())
-    taps = [(module, module.tap) for module in (attend, gate)]
+    normal = subject.arrays["normal"]
+    batch = first(normal, 64)
+    model, probed = subject.copied(), probe(subject.model)
+    # By their names, as the package gives out functions that are called like its modules.
+    modules = [importlib.import_module(f"attention_zoo.core.{name}") for name in ("attend", "gate")]
+    taps = [(module, module.tap) for module in modules]
     for module, _ in taps:
         module.tap = lambda site, weights, mask=None: weights
-    model.predict_on_batch(
-        batch
-    )  # compiled without the tap; where nothing is compiled, it is off for these calls alone
+    # Compiled without the tap; where nothing is compiled, it is off for this call alone.
+    model.predict_on_batch(batch)
     for module, tap in taps:
         module.tap = tap
     calls = {"no tap": lambda: model.predict_on_batch(batch), "closed": lambda: subject.model.predict_on_batch(batch)}
     calls["probe"] = lambda: probed.predict_on_batch(batch)
     seconds = harness.compare(calls, seconds=20)
-    detector = AttentionDetector(window=WINDOW).fit(collect(subject.model, arrays))
+    detector = AttentionDetector(window=WINDOW).fit(subject.statistics(subject.model, normal))
     monitor = AttentionMonitor(detector, batch)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if subject.targets["val"].ndim == 2:
-        loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(1e-9), loss)
-    steps = 300
-    index = np.arange(steps * 32) % len(arrays)
-    pair = (arrays[index], subject.targets["val"][index])
-    model.fit(*pair, batch_size=32, epochs=1, verbose=0)
+    model.compile(keras.optimizers.SGD(1e-9), subject.loss())
+    lessons, steps = subject.lessons()
+    model.fit(**{**lessons, "epochs": 1}, verbose=0)
     began = time.perf_counter()
-    model.fit(*pair, batch_size=32, epochs=1, verbose=0, callbacks=[monitor])
+    model.fit(**lessons, verbose=0, callbacks=[monitor])
     whole = time.perf_counter() - began
     # The first look compiles the probe: that is paid once, not at each interval.
     looking = (monitor.seconds - monitor.first_seconds) / max(monitor.looks - 1, 1)
@@ -358,17 +322,25 @@ def main() -> None:
     parser.add_argument("preset")
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--heads", type=int, help="heads of each site that are broken")
+    parser.add_argument("--folder", type=Path, default=harness.RESULTS, help="where the results are kept")
     options = parser.parse_args()
-    path = harness.RESULTS / f"calibration_{options.preset}.json"
+    path = options.folder / f"calibration_{options.preset}.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {"preset": options.preset}
-    subject = Subject(options.preset)
+    subject = subject_of(options.preset)
+    if "calibrate" in options.parts and not subject.learns:
+        raise SystemExit(f"calibrate learns from logits of classes: {options.preset} must be a classifier, and is none")
+    subject.heads = options.heads or subject.heads
+    found |= {"family": subject.task.card.family, "measure": subject.measure}
     for part in options.parts:
         if part == "overhead":
             rows = {row["backend"]: row for row in found.get(part, [])}
             row = overhead(subject)
             found[part] = list({**rows, row["backend"]: row}.values())
         elif part not in found or options.again:
+            began = time.perf_counter()
             found[part] = PARTS[part](subject)
+            print(part, f"took {time.perf_counter() - began:.0f} s", flush=True)
         found["machine"] = harness.machine()
         path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 

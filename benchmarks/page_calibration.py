@@ -1,5 +1,8 @@
 """The page docs/calibration_results.md: what watching and mending did. Written by `benchmarks/pages.py`."""
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
 METHODS = {"robust_z": "robust z", "mahalanobis": "Mahalanobis", "autoencoder": "autoencoder"}
 LEAST = 0.01
 
@@ -14,19 +17,62 @@ def _mean(values: list) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def self_tests(found: dict) -> list[str]:
-    """Write how many faults a self-test finds, as rows of the table of detectors."""
-    lines = []
-    for preset, parts in found.items():
-        told = parts.get("self_test", {})
-        rows = [row for row in told.get("rows", []) if row["change"] >= LEAST]
-        if rows:
-            seen = share(_mean([row["found"] for row in rows]))
-            named = share(_mean([row["named"] for row in rows if row["found"]]))
-            false = share(_mean([score > 1 for score in told["sound"].values()]))
-            title = f"self-test, {told['inputs']} inputs on record"
-            lines.append(f"| `{preset}` | {title} | {len(rows)} | {seen} | {seen} | 1.00 | {named} | {false} |")
+def table(found: dict, heads: list[str], *rows: Callable[[dict], Iterable[list[str]]]) -> list[str]:
+    """Write a table of all presets.
+
+    Args:
+        found: results by preset.
+        heads: of the columns after the preset's.
+        *rows: give the cells of one preset's rows; what one gives of all presets comes before what the next gives.
+    """
+    lines = [f"| {' | '.join(['model', *heads])} |", "|" + "--|" * (len(heads) + 1)]
+    for one in rows:
+        lines += [
+            f"| {' | '.join([f'`{preset}`', *cells])} |" for preset, parts in found.items() for cells in one(parts)
+        ]
     return lines
+
+
+def measure(parts: dict) -> str:
+    """Return the name of the measure that says how good a preset's answers are."""
+    return parts.get("measure", "accuracy")
+
+
+def score(parts: dict, row: dict | None, digits: int) -> str:
+    """Write how good answers are; where it is no accuracy, say what it is."""
+    if row is None:
+        return "-"
+    name = measure(parts)
+    return f"{row[name]:.{digits}f}" + ("" if name == "accuracy" else f" ({name})")
+
+
+def real(parts: dict, part: str) -> list[dict]:
+    """Return the rows of faults that change something."""
+    return [row for row in parts.get(part, {}).get("rows", []) if row["change"] >= LEAST]
+
+
+def _found(parts: dict) -> Iterator[list[str]]:
+    rows = real(parts, "faults")
+    for method, title in METHODS.items() if rows else ():
+        told = [row[method] for row in rows]
+        cells = [share(_mean([one[name] for one in told])) for name in ("two windows", "one window")]
+        delay, named = (_mean([one[name] for one in told]) for name in ("delay", "named"))
+        late = "-" if delay is None else f"{delay:.2f}"
+        yield [title, str(len(rows)), *cells, late, share(named), share(parts["faults"]["false alarms"][method])]
+
+
+def _tested(parts: dict) -> Iterator[list[str]]:
+    if rows := real(parts, "self_test"):
+        told = parts["self_test"]
+        seen = share(_mean([row["found"] for row in rows]))
+        named = share(_mean([row["named"] for row in rows if row["found"]]))
+        false = share(_mean([score > 1 for score in told["sound"].values()]))
+        yield [f"self-test, {told['inputs']} inputs on record", str(len(rows)), seen, seen, "1.00", named, false]
+
+
+def _other_inputs(parts: dict) -> Iterator[list[str]]:
+    for row in parts.get("faults", {}).get("inputs", []):
+        yield [row["inputs"], score(parts, row, 3), *(share(row["alarms"][method]) for method in METHODS)]
 
 
 def faults(found: dict) -> list[str]:
@@ -39,50 +85,44 @@ def faults(found: dict) -> list[str]:
         "first alarm; named: alarms that name the head. Left out are faults that change no weight by 0.01 in the mean:",
         "what a head does already is no fault. Self-test: validation inputs on record are asked again, and an alarm",
         "must name that head alone; false alarms are of the sound model in batches of other sizes.",
+        *_notes(found),
         "",
-        "| model | detector | faults | found | found in one window | delay | named | false alarms |",
-        "|--|--|--|--|--|--|--|--|",
     ]
-    for preset, parts in found.items():
-        rows = [row for row in parts.get("faults", {}).get("rows", []) if row["change"] >= LEAST]
-        for method, title in METHODS.items():
-            told = [row[method] for row in rows]
-            if not told:
-                continue
-            cells = [share(_mean([one[name] for one in told])) for name in ("two windows", "one window")]
-            delay, named = (_mean([one[name] for one in told]) for name in ("delay", "named"))
-            false = share(parts["faults"]["false alarms"][method])
-            cells = [f"`{preset}`", title, str(len(rows)), *cells, f"{delay:.2f}", share(named), false]
-            lines.append("| " + " | ".join(cells) + " |")
-    lines += self_tests(found)
-    lines += ["", "By kind, within two windows, Mahalanobis:", ""]
-    kinds = list(
-        dict.fromkeys(row["kind"] for parts in found.values() for row in parts.get("faults", {}).get("rows", []))
-    )
-    lines += ["| model | " + " | ".join(kinds) + " |", "|--|" + "--|" * len(kinds)]
-    for preset, parts in found.items():
-        rows = [row for row in parts.get("faults", {}).get("rows", []) if row["change"] >= LEAST]
-        if rows:
-            cells = [
-                share(_mean([row["mahalanobis"]["two windows"] for row in rows if row["kind"] == kind]))
-                for kind in kinds
-            ]
-            lines.append(f"| `{preset}` | " + " | ".join(cells) + " |")
+    heads = ["detector", "faults", "found", "found in one window", "delay", "named", "false alarms"]
+    lines += table(found, heads, _found, _tested)
+    kinds = list(dict.fromkeys(row["kind"] for parts in found.values() for row in _rows(parts, "faults")))
+
+    def by_kind(parts: dict) -> Iterator[list[str]]:
+        if rows := real(parts, "faults"):
+            told = {kind: [row["mahalanobis"]["two windows"] for row in rows if row["kind"] == kind] for kind in kinds}
+            yield [share(_mean(shares)) for shares in told.values()]
+
+    lines += ["", "By kind, within two windows, Mahalanobis:", "", *table(found, kinds, by_kind)]
     lines += ["", "Inputs of another kind, windows that raise an alarm:", ""]
-    lines += [
-        "| model | inputs | accuracy | " + " | ".join(METHODS.values()) + " |",
-        "|--|--|--|" + "--|" * len(METHODS),
-    ]
-    for preset, parts in found.items():
-        for row in parts.get("faults", {}).get("inputs", []):
-            cells = [
-                f"`{preset}`",
-                row["inputs"],
-                f"{row['accuracy']:.3f}",
-                *(share(row["alarms"][m]) for m in METHODS),
-            ]
-            lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    return [*lines, *table(found, ["inputs", "accuracy", *METHODS.values()], _other_inputs), ""]
+
+
+def _rows(parts: dict, part: str) -> list[dict]:
+    return parts.get(part, {}).get("rows", [])
+
+
+def _notes(found: dict) -> list[str]:
+    """Say what is otherwise with some presets."""
+    drawn = _those(found, lambda parts: parts.get("faults", {}).get("windows", {}).get("overlap"))
+    heard = _those(found, lambda parts: parts.get("family") == "speech_recognizer")
+    lines = []
+    if drawn:
+        lines += ["", f"Of {drawn} test inputs are too few for 20 windows: windows are drawn, and overlap."]
+    if heard:
+        lines += ["", f"Of {heard} training data is normal, as there is too little validation data."]
+    for part in ("faults", "self_test"):
+        if few := _those(found, lambda parts, part=part: parts.get(part, {}).get("heads of a site")):
+            lines += ["", f"Of {few} not all heads were broken but some of each site, drawn by chance ({part})."]
+    return lines
+
+
+def _those(found: dict, wanted: Callable[[dict], Any]) -> str:
+    return ", ".join(f"`{preset}`" for preset, parts in found.items() if wanted(parts))
 
 
 def corrections(found: dict) -> list[str]:
@@ -93,16 +133,15 @@ def corrections(found: dict) -> list[str]:
         "All heads of a site broken; test accuracy with the fault, with balancers whose bands come from normal data,",
         "and with `temperature` and `blend` learned on validation data. Several labels: share of right ones.",
         "",
-        "| model | site | fault | clean | broken | balanced | learned |",
-        "|--|--|--|--|--|--|--|",
     ]
-    for preset, parts in found.items():
+
+    def rows(parts: dict) -> Iterator[list[str]]:
         told = parts.get("correction", {})
         for row in told.get("rows", []):
             ways = (told["clean"], row["fault"], row["balanced"], row["learned"])
-            values = " | ".join(f"{one['accuracy']:.4f}" for one in ways)
-            lines.append(f"| `{preset}` | {row['site']} | {row['kind']} | {values} |")
-    return [*lines, ""]
+            yield [row["site"], row["kind"], *(score(parts, one, 4) for one in ways)]
+
+    return [*lines, *table(found, ["site", "fault", "clean", "broken", "balanced", "learned"], rows), ""]
 
 
 def calibrations(found: dict) -> list[str]:
@@ -113,44 +152,44 @@ def calibrations(found: dict) -> list[str]:
         "Rules learned on 2,400 validation inputs, judged on 2,400 test inputs; change with its 95 % interval. Noisy",
         "inputs keep their labels: typing errors in 8 of 100 letters; blur, noise.",
         "",
-        "| model | inputs | rules | accuracy | change | nll | change | calibration error | change | kept |",
-        "|--|--|--|--|--|--|--|--|--|--|",
     ]
-    for preset, parts in found.items():
+
+    def rows(parts: dict) -> Iterator[list[str]]:
         for row in parts.get("calibrate", []):
             cells = []
             for name in ("accuracy", "nll", "calibration_error"):
                 value, low, high = row["change"][name]
                 cells += [f"{row['before'][name][0]:.4f}", f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"]
-            told = [f"`{preset}`", row["inputs"], ", ".join(row["rules"]), *cells, "yes" if row["kept"] else "no"]
-            lines.append("| " + " | ".join(told) + " |")
-    return [*lines, ""]
+            yield [row["inputs"], ", ".join(row["rules"]), *cells, "yes" if row["kept"] else "no"]
+
+    heads = ["inputs", "rules", "accuracy", "change", "nll", "change", "calibration error", "change", "kept"]
+    return [*lines, *table(found, heads, rows), ""]
 
 
 def explanations(found: dict) -> list[str]:
     """Write how faithful explanations are."""
+    sounds = [row["inputs"] for parts in found.values() for row in parts.get("explain", []) if row["inputs"] != 60]
     lines = [
         "## Explanations against chance",
         "",
         "60 test inputs; area under the score of the answer while parts are hidden (deletion, lower is better) or",
         "shown (insertion, higher is better), the most important first; random: the mean of five random orders. Gain:",
-        "both together against random, with its standard error.",
+        f"both together against random, with its standard error.{f' Of sounds, {sounds[0]} inputs.' if sounds else ''}",
         "",
-        "| model | method | deletion | random | insertion | random | gain |",
-        "|--|--|--|--|--|--|--|",
     ]
-    for preset, parts in found.items():
+
+    def rows(parts: dict) -> Iterator[list[str]]:
         for row in parts.get("explain", []):
             names = ("deletion", "random_deletion", "insertion", "random_insertion")
-            values = " | ".join(f"{row[name]:.3f}" for name in names)
-            lines.append(f"| `{preset}` | {row['method']} | {values} | {row['gain']:+.3f} +- {row['error']:.3f} |")
-    return [*lines, ""]
+            values = [f"{row[name]:.3f}" for name in names]
+            yield [row["method"], *values, f"{row['gain']:+.3f} +- {row['error']:.3f}"]
+
+    return [*lines, *table(found, ["method", "deletion", "random", "insertion", "random", "gain"], rows), ""]
 
 
 def costs(found: dict) -> list[str]:
     """Write what watching costs."""
-    rows = [(preset, row) for preset, parts in found.items() for row in parts.get("overhead", [])]
-    if not rows:
+    if not any("overhead" in parts for parts in found.values()):
         return []
     lines = [
         "## Cost",
@@ -158,13 +197,14 @@ def costs(found: dict) -> list[str]:
         "Closed: `predict` of 64 inputs while nobody watches, against the same without the tap. Monitor: a look at 64",
         "inputs each 100 steps of 32, as a share of the steps' time.",
         "",
-        "| model | backend | closed | probe, against closed | monitor |",
-        "|--|--|--|--|--|",
     ]
-    for preset, row in rows:
-        values = f"{row['closed / no tap']:.2f} | {row['probe / closed']:.2f}"
-        lines.append(f"| `{preset}` | {row['backend']} | {values} | {share(row['share of step time at every 100'])} |")
-    return [*lines, ""]
+
+    def rows(parts: dict) -> Iterator[list[str]]:
+        for row in parts.get("overhead", []):
+            ratios = (f"{row[name]:.2f}" for name in ("closed / no tap", "probe / closed"))
+            yield [row["backend"], *ratios, share(row["share of step time at every 100"])]
+
+    return [*lines, *table(found, ["backend", "closed", "probe, against closed", "monitor"], rows), ""]
 
 
 def page(found: dict, made: str) -> str:
