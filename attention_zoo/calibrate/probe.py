@@ -18,14 +18,14 @@ ROWS = 64
 class Probed(Watched):
     """A model whose outputs are a flat dict: "output", and one entry "statistics.<site>" for each site.
 
-    What is kept of a map does not depend on its size. Of a long map that the layer need not form, only `rows` evenly
-    spaced rows are formed, so that memory does not grow with the square of the length; the output is that of the path
-    which the model takes while nobody looks.
+    What is kept of a map does not depend on its size. Of a long map only `rows` rows are looked at, evenly spaced over
+    the padded length; where the layer need not form the others it does not, so that memory does not grow with the
+    square of the length. The output is that of the path which the model takes while nobody looks.
 
     Args:
         model: the model to watch; its weights are shared, not copied.
         only: a glob on site paths; the rest is not returned.
-        rows: how many queries of a map are looked at, at most, where the layer need not form it.
+        rows: how many queries of a map are looked at, at most.
         outputs: False leaves out what `model` returns, so that nothing is kept of large outputs, and what comes after
             the last map is not computed where graphs are compiled.
 
@@ -52,7 +52,7 @@ class Probed(Watched):
         found: dict[str, Any] = {}
 
         def note(seen: Seen) -> Any:
-            found[PREFIX + dotted(seen.name)] = _for_each(statistics_of(seen), batch)
+            found[PREFIX + dotted(seen.name)] = _for_each(statistics_of(seen, self.rows), batch)
             return seen.weights
 
         with Tape(note, only=self.only, keep=False, rows=self.rows) as tape:

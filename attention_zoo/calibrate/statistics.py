@@ -34,6 +34,7 @@ from typing import Any
 from keras import ops
 
 from attention_zoo.calibrate.layout import TINY, as_rows, entropy, evenness, places
+from attention_zoo.core.masks import evenly_spaced
 from attention_zoo.core.tape import Seen
 from attention_zoo.watch.names import BINS
 
@@ -42,11 +43,13 @@ TOP = 5
 CLOSED, OPEN = 0.05, 0.95
 
 
-def statistics_of(seen: Seen) -> Any:
+def statistics_of(seen: Seen, most: int | None = None) -> Any:
     """Return the statistics of a map in the graph.
 
     Args:
         seen: the map, its site and its mask.
+        most: rows that are looked at, evenly spaced, where there are more: the same that a layer shows which need not
+            form the whole map. None looks at all.
 
     Returns:
         float32 [batch, head, statistics] in the order of `watch.names.MIX`, or of `GATE` with one head; where the map's
@@ -56,7 +59,17 @@ def statistics_of(seen: Seen) -> Any:
     if seen.site.kind == "gate":
         return gate_statistics(weights)
     rows, allowed = as_rows(weights, seen.mask, seen.site.axes)
-    return mix_statistics(rows, allowed)
+    return mix_statistics(*(rows, allowed) if most is None else _thinned(rows, allowed, most))
+
+
+def _thinned(rows: Any, allowed: Any, most: int) -> tuple[Any, Any]:
+    """Return some rows of a long map, and of its mask."""
+    length = ops.shape(rows)[2]
+    if isinstance(length, int) and length <= most:
+        return rows, allowed
+    chosen, fresh = evenly_spaced(length, most)
+    allowed = allowed if allowed.shape[2] == 1 else ops.take(allowed, chosen, axis=2)
+    return ops.take(rows, chosen, axis=2), ops.logical_and(allowed, ops.reshape(fresh, (1, 1, -1, 1)))
 
 
 def gate_statistics(weights: Any) -> Any:

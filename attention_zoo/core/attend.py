@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from attention_zoo.core import paths
-from attention_zoo.core.masks import Masks, both, hide_queries, pair_mask, seen_pairs
+from attention_zoo.core.masks import Masks, both, evenly_spaced, hide_queries, pair_mask, seen_pairs
 from attention_zoo.core.normalizers import Normalizer, Softmax
 from attention_zoo.core.patterns import Full, Pattern
 from attention_zoo.core.positions import NoPosition, Pairs, Places, Position, at_origin, places_from
@@ -160,9 +160,7 @@ def _show_rows(query: Any, key: Any, dtype: str, path: str, parts: Parts, masks:
     query, key = (ops.transpose(array, (0, 2, 1, 3)) for array in (scaled(query, parts), key))
     queries = places_from(start, length)
     if not isinstance(length, int) or length > rows:
-        chosen = ops.arange(rows) * length // rows
-        # Where there are fewer queries than rows, some come twice: only the first of each counts.
-        fresh = ops.concatenate([ops.ones_like(chosen[:1], dtype="bool"), chosen[1:] > chosen[:-1]], axis=0)
+        chosen, fresh = evenly_spaced(length, rows)
         fresh = ops.expand_dims(fresh, 0)
         shown = masks.queries
         shown = fresh if shown is None else both(fresh, ops.cast(ops.take(shown, chosen, axis=1), "bool"))

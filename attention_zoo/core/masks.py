@@ -68,3 +68,17 @@ def hide_queries(rows: Any, masks: Masks) -> Any:
         return rows
     shown = ops.expand_dims(ops.cast(masks.queries, rows.dtype), (1, 3))
     return rows * shown
+
+
+def evenly_spaced(length: Any, rows: int) -> tuple[Any, Any]:
+    """Return the places of evenly spaced rows of a map, and which of them count.
+
+    Args:
+        length: rows that there are; int or a tensor.
+        rows: how many are taken. Where there are fewer, some come twice, and only the first of each counts.
+
+    Returns:
+        int [rows] and bool [rows].
+    """
+    chosen = ops.arange(rows) * length // rows
+    return chosen, ops.concatenate([ops.ones_like(chosen[:1], dtype="bool"), chosen[1:] > chosen[:-1]], axis=0)

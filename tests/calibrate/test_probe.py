@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from attention_zoo.calibrate import collect, probe
+from attention_zoo.calibrate import collect, probe, reweight
 from attention_zoo.calibrate.capture import capture
 from attention_zoo.calibrate.statistics import mix_statistics
 from attention_zoo.core import Tape
@@ -70,6 +70,13 @@ def test_a_sample_as_large_as_the_map_is_the_map():
     model, arrays = a_model(None, position="rotary"), data(length=20)
     whole, some = (probe(model, rows=rows).predict(arrays, verbose=0) for rows in (20, 64))
     np.testing.assert_allclose(some["statistics.eye"], whole["statistics.eye"], atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [None, 100])
+def test_the_same_rows_are_looked_at_where_rules_want_the_whole_map(length):
+    model, arrays = a_model(length), data(length=100)
+    plain, ruled = collect(model, arrays), collect(reweight(model, "temperature"), arrays)
+    np.testing.assert_allclose(ruled["eye"], plain["eye"], atol=1e-5)
 
 
 def test_a_sample_of_rows_forms_no_whole_map():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from inspected import check_faithfulness, check_statistics
+from inspected import check_faithfulness
 
 from attention_zoo.data import Dataset
 from attention_zoo.data.synthetic_emotions import synthetic_emotions

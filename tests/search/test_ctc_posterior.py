@@ -76,5 +76,3 @@ def test_probabilities_of_all_texts_sum_to_one():
     texts = [list(units) for count in range(1, 5) for units in itertools.product([1, 2], repeat=count)]
     told = sum(np.exp(log_probability(table[None], units)[0]) for units in texts)
     assert told + np.exp(table[:, 0].sum()) == pytest.approx(1.0)
-
-
