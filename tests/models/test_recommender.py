@@ -427,8 +427,7 @@ def test_other_backends_recommend_the_same(trained, choices, kind, tmp_path):
 
 @KINDS
 def test_statistics_come_in_the_order_of_the_histories(trained, choices, kind):
-    if trained(kind)[0].model.layers and kind != "afm":
-        check_statistics(trained(kind)[0], some(choices, 5))
+    check_statistics(trained(kind)[0], some(choices, 5))
 
 
 @KINDS

@@ -53,5 +53,6 @@ def _gradient(task: Any, numbers: np.ndarray, number: int) -> np.ndarray:
         output, toward = SCORES, np.ones((1, 1))
     found = attention_gradients(task.model, inputs, toward, output)
     sites = [path for path in found if path.startswith(telling(task.config))]
-    values = found[sites[-1]].reshape(-1, items.shape[1])
-    return values.sum(axis=0)[items.shape[1] - len(numbers) :]
+    end = items.shape[1]  # behind it is the place that is asked, where a network has one
+    values = found[sites[-1]]
+    return values.reshape(-1, values.shape[-1]).sum(axis=0)[end - len(numbers) : end]
