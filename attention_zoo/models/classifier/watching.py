@@ -2,12 +2,12 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 
-from attention_zoo.calibrate import Calibration, Reweighted, calibrate, collect, reweight
+from attention_zoo.calibrate import Calibration, calibrate, collect
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier import examples as reading
@@ -93,24 +93,6 @@ class Watching(Task):
         read = self.preprocessor(self.raw.items(inputs))
         return SelfTest(collect(self.model, read), read, **options)
 
-    def reweight(self, rules: Any) -> Self:
-        """Put rules into the attention, in place of those that are there.
-
-        They are saved, loaded and exported with the classifier.
-
-        Args:
-            rules: as of `calibrate.reweight`; None takes all away.
-
-        Returns:
-            self.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `calibrate.reweight`.
-        """
-        base = self.model.model if isinstance(self.model, Reweighted) else self.model
-        self._model = base if rules is None else reweight(base, rules)
-        return self
-
     def calibrate(self, data: Any, held_out: Any, *, rules: Any = "temperature", **options: Any) -> Calibration:
         """Learn rules of attention on data that the classifier was not trained on, and nothing else.
 
@@ -136,8 +118,7 @@ class Watching(Task):
             given if part is None else self._batches(part, learning, shuffle=shuffle)
             for given, part, shuffle in zip((data, held_out), parts, (True, False))
         )
-        before = self.model
-        base = before.model if isinstance(before, Reweighted) else before
-        found = calibrate(base, learned, judged, rules=rules, temperature=self.temperature, **options)
-        self._model = found.model if found.kept else before
+        found = calibrate(self.network, learned, judged, rules=rules, temperature=self.temperature, **options)
+        if found.kept:
+            self._hold(found.model)
         return found
