@@ -11,7 +11,7 @@ from attention_zoo.blocks.configs import with_plain_layers
 from attention_zoo.blocks.embeddings import PAD_ID
 from attention_zoo.blocks.token_decoder import TokenDecoder
 from attention_zoo.checks import share, whole_number
-from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core import Site, site_path, tap_after_loop
 from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooValueError, unknown
 from attention_zoo.layers import named
@@ -53,7 +53,8 @@ class RecurrentDecoder(TokenDecoder):
         see `TokenDecoder`. A padded step leaves the state as it is. A loss of the alignment is added by a call.
 
     Returns:
-        float32 [batch, target, vocabulary]. A tape sees the map of a call, but cannot change what was read.
+        float32 [batch, target, vocabulary]. A tape sees the map of a call; one that is for loops changes what is read,
+        step by step.
 
     Raises:
         ZooValueError: as `TokenDecoder`, if units is under 1, a name is unknown or the embedding has a position.
@@ -124,7 +125,7 @@ class RecurrentDecoder(TokenDecoder):
         change = self._sampled if training and self.scheduled_sampling is not None else None
         vectors, weights = run_cell(self.cell, inputs, _memory(prepared), first, mask, training, change)
         site = Site(site_path(self.cell.alignment), "mix", ("batch", "head", "query", "key"))
-        tap(site, weights, seen_pairs(Masks(mask, memory_mask)))
+        tap_after_loop(site, weights, seen_pairs(Masks(mask, memory_mask)))
         return self.logits(self.dropping(vectors, training=training))
 
     def _sampled(self, advance: Callable, inputs: Any, first: tuple) -> tuple[Callable, Any, tuple]:

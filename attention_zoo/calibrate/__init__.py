@@ -17,7 +17,7 @@ from attention_zoo.calibrate.faults import FAULTS, FaultRule
 from attention_zoo.calibrate.monitor import AttentionMonitor
 from attention_zoo.calibrate.penalties import PENALTIES, Penalized, Penalty, penalize
 from attention_zoo.calibrate.probe import Probed, collect, probe
-from attention_zoo.calibrate.reweight import RULES, Reweighted, reweight, rule, sites_of
+from attention_zoo.calibrate.reweight import RULES, Reweighted, apart, reweight, rule, sites_of
 from attention_zoo.calibrate.rules import Rule
 from attention_zoo.calibrate.tune import Calibration, calibrate
 
@@ -38,6 +38,7 @@ __all__ = [
     "Reweighted",
     "Rule",
     "adapt",
+    "apart",
     "balance",
     "calibrate",
     "capture",

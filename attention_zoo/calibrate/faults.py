@@ -11,6 +11,7 @@ from attention_zoo.calibrate.rules import Rule, uniform
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError, unknown
 
+BY_ROW = ("flat", "dead", "nan")  # faults that need to know no other row
 SINK = 0.9  # share of a row that the fault "sink" moves to the first key
 
 
@@ -66,6 +67,11 @@ class FaultRule(Rule):
             raise unknown("fault", kind, FAULTS)
         self.kind = kind
         self.broken = None if heads is None else [whole_number("heads", head, 0) for head in heads]
+
+    @property
+    def by_row(self) -> bool:
+        """True where the fault looks at no other row."""
+        return self.kind in BY_ROW
 
     def get_config(self) -> dict:
         return {**super().get_config(), "kind": self.kind, "heads": self.broken}

@@ -63,7 +63,9 @@ class _Scaled(keras.Model):
             return seen.weights * (1.0 + keras.ops.cast(self.shifts[seen.name], seen.weights.dtype))
 
         with Tape(rewrite=scaled):
-            return keras.ops.cast(by_name(self.inner(inputs, training=False))[self.told], "float32")
+            output = keras.ops.cast(by_name(self.inner(inputs, training=False))[self.told], "float32")
+        # Maps that nothing was read by have a gradient too: 0.
+        return output + 0.0 * sum(keras.ops.sum(shift) for shift in self.shifts.values())
 
 
 def attention_gradients(

@@ -44,6 +44,11 @@ class BlendRule(Towards):
         self.reference, self.width = reference, width
         self.bins = whole_number("bins", bins, unit="along each side")
 
+    @property
+    def by_row(self) -> bool:
+        """True where the reference does not ask for the place of the query among all queries."""
+        return self.reference == "uniform"
+
     def get_config(self) -> dict:
         own = {"reference": self.reference, "width": self.width, "bins": self.bins}
         return {**super().get_config(), **own}

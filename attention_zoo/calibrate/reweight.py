@@ -1,6 +1,6 @@
 """Put rules into any model: they change its attention maps where they are made."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -68,12 +68,14 @@ class Reweighted(keras.Model):
     """A model whose attention maps pass through rules.
 
     Each site has rules of its own, made like those that are given, in their order. The weights of `model` are shared,
-    not copied; where `model.trainable` is False only the rules learn, and dropout stays off.
+    not copied; where `model.trainable` is False only the rules learn, and dropout stays off. Inside a loop, as of a
+    recurrent decoder, rules meet the map step by step.
 
     Args:
         model: the model.
         rules: pairs of a glob on sites ("/" written ".") and a rule.
         sites: {site: [kind, heads]}; None looks, which needs a functional model.
+        applied: {site: rules}, to share those of another model; None makes new ones.
 
     Call:
         inputs: what `model` takes.
@@ -85,14 +87,22 @@ class Reweighted(keras.Model):
         ZooValueError: if a glob finds no site, a rule for mixing is asked of gates alone, or nobody knows the sites.
     """
 
-    def __init__(self, model: keras.Model, rules: Iterable[tuple[str, Rule]], sites: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        model: keras.Model,
+        rules: Iterable[tuple[str, Rule]],
+        sites: Any = None,
+        applied: Mapping[str, Sequence[Rule]] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.model = model
         # Described, not kept: Keras takes every layer that it finds here for one of the model's.
         self.described = [[glob, keras.saving.serialize_keras_object(one)] for glob, one in rules]
         self.known = {name: tuple(told) for name, told in (sites or sites_of(model)).items()}
-        self.applied = self._made(rules)
+        self.applied = self._made(rules) if applied is None else {site: list(one) for site, one in applied.items()}
         self.rules = [copy for copies in self.applied.values() for copy in copies]
+        self._build_rules()
         self.built = True
 
     def _made(self, rules: Iterable[tuple[str, Rule]]) -> dict[str, list[Rule]]:
@@ -105,10 +115,15 @@ class Reweighted(keras.Model):
                 raise ZooValueError(f"{type(one).__name__} is a rule for maps that mix, got {glob!r}: gates alone")
             for site in mixing:
                 copy = type(one).from_config({**one.get_config(), "name": f"{site.replace('.', '_')}_{number}"})
-                copy.build((None, self.known[site][1], None, None))
-                copy.built = True
                 applied.setdefault(site, []).append(copy)
         return applied
+
+    def _build_rules(self) -> None:
+        for site, copies in self.applied.items():
+            for copy in copies:
+                if not copy.built:
+                    copy.build((None, self.known[site][1], None, None))
+                    copy.built = True
 
     def build(self, input_shape: Any = None) -> None:
         self.built = True
@@ -118,8 +133,26 @@ class Reweighted(keras.Model):
         """Whether a model of a class of its own takes its inputs in a dict."""
         return bool(getattr(self.model, "named_inputs", False))
 
+    @property
+    def decoding(self) -> Any:
+        """Settings of the search of a model that searches."""
+        return self.model.decoding
+
+    def over(self, part: keras.Model) -> "Reweighted":
+        """Let the maps of another model pass through these very rules.
+
+        Args:
+            part: with layers of this model in it, for example a part of it, or a search by its layers. Rules of sites
+                that it does not meet do nothing there.
+
+        Returns:
+            A model that shares the weights of `part` and of the rules, so that what a rule learns holds in both. Saved
+            together, they share them again when they are read.
+        """
+        return Reweighted(part, self.planned(), self.known, self.applied, name=part.name)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        with Tape(self._changed, keep=False):
+        with Tape(self._changed, keep=False, loops=True):
             return self.model(inputs, training=training and self.model.trainable)
 
     def _changed(self, seen: Seen) -> Any:
@@ -132,7 +165,12 @@ class Reweighted(keras.Model):
 
     def get_config(self) -> dict:
         known = {name: list(told) for name, told in self.known.items()}
-        return {**super().get_config(), "model": untrained(self.model), "rules": self.described, "sites": known}
+        # As layers too: Keras marks those that models share, and their weights are then written once.
+        applied = {
+            site: [keras.saving.serialize_keras_object(one) for one in copies] for site, copies in self.applied.items()
+        }
+        told = {"model": untrained(self.model), "rules": self.described, "sites": known, "applied": applied}
+        return {**super().get_config(), **told}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Reweighted":
@@ -140,7 +178,10 @@ class Reweighted(keras.Model):
             return keras.saving.deserialize_keras_object(described, custom_objects=custom_objects)
 
         rules = [(glob, made(one)) for glob, one in config["rules"]]
-        return cls(**{**config, "model": made(config["model"]), "rules": rules})
+        applied = config.get("applied")
+        if applied is not None:
+            applied = {site: [made(one) for one in copies] for site, copies in applied.items()}
+        return cls(**{**config, "model": made(config["model"]), "rules": rules, "applied": applied})
 
 
 def apply(rules: Iterable[Rule], seen: Seen) -> Any:
@@ -174,7 +215,7 @@ class _Look(keras.layers.Layer):
         self.model, self._note = model, note
 
     def call(self, inputs: Any) -> Any:
-        with Tape(self._note, keep=False):
+        with Tape(self._note, keep=False, loops=True):
             return self.model(inputs, training=False)
 
 
@@ -207,6 +248,21 @@ def sites_of(model: keras.Model, example: Any = None) -> dict[str, tuple[str, in
 
     _Look(model, note)(example)
     return found
+
+
+def apart(model: keras.Model) -> tuple[keras.Model, Callable[[keras.Model], keras.Model]]:
+    """Return a network without its rules, and what puts these over a part of it.
+
+    Args:
+        model: with rules or without.
+
+    Returns:
+        The model that rules are over, or `model` itself; and `Reweighted.over`, or a function that changes nothing.
+    """
+    if not isinstance(model, Reweighted):
+        return model, lambda part: part
+    network, inner = apart(model.model)
+    return network, lambda part: model.over(inner(part))
 
 
 def reweight(model: keras.Model, rules: Any, example: Any = None) -> Reweighted:

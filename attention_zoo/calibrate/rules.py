@@ -54,6 +54,10 @@ class Rule(keras.layers.Layer, abc.ABC):
 
     # True where the rule makes sense for gates, which sum to nothing: then it is called with [batch, 1, 1, value].
     for_gates = False
+    # True where what becomes of a row depends on this row alone, and for gates where that of a value does. Only then
+    # does a rule do the same to the whole map and to the few rows that a decoder or a stream makes at a time.
+    by_row = False
+    by_value = False
 
     def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -145,6 +149,8 @@ class TemperatureRule(Rule):
     Source: Guo et al. 2017, arXiv:1706.04599, section 4.2 (of logits; here of each head).
     """
 
+    by_row = True
+
     def __init__(self, initial: Any = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.initial = within("initial", initial, math.exp(-3), math.exp(3), "temperature")
@@ -217,6 +223,8 @@ class WeightCapRule(Towards):
     Source: `core.capping.cap_weights`.
     """
 
+    by_row = True
+
     def __init__(self, maximum: float = 0.9, strength: Any = 0.0, **kwargs: Any):
         super().__init__(strength, **kwargs)
         self.maximum = share_of_row("maximum", maximum)
@@ -243,6 +251,8 @@ class LogitCapRule(Towards):
 
     Source: Gemma 2, arXiv:2408.00118, section 2 (of raw scores).
     """
+
+    by_row = True
 
     def __init__(self, cap: float = 5.0, strength: Any = 0.0, **kwargs: Any):
         super().__init__(strength, **kwargs)
@@ -283,6 +293,8 @@ class FloorRule(Towards):
     Source: a floor as in label smoothing (Szegedy et al. 2016, arXiv:1512.00567, section 7), of maps.
     """
 
+    by_row = True
+
     def __init__(self, least: float = 0.1, strength: Any = 0.0, **kwargs: Any):
         super().__init__(strength, **kwargs)
         self.least = share_of_row("least", least)
@@ -311,7 +323,7 @@ class HeadGateRule(Rule):
     Source: Michel et al. 2019, arXiv:1905.10650, section 2.2.
     """
 
-    for_gates = True
+    for_gates = by_row = by_value = True
 
     def __init__(self, initial: Any = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -331,7 +343,7 @@ class HeadGateRule(Rule):
 class RepairRule(Rule):
     """Spread a row evenly where one of its weights is no finite number; all other rows stay as they are."""
 
-    for_gates = True
+    for_gates = by_row = True
 
     def add_parameters(self) -> None:
         pass

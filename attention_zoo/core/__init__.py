@@ -40,7 +40,7 @@ from attention_zoo.core.positions_bias import ALiBi, ContinuousBias, RelativeTab
 from attention_zoo.core.positions_content import CoPE, Disentangled, Shaw, TransformerXL
 from attention_zoo.core.positions_rotary import Rotary, Rotary2D, XPos
 from attention_zoo.core.scores import Additive, Concat, Cosine, Dot, General, QueryKeyNorm, ScaledDot, Score
-from attention_zoo.core.tape import Site, Tape, remat, tap, watched
+from attention_zoo.core.tape import Site, Tape, remat, tap, tap_after_loop, tap_in_loop, watched
 
 __all__ = [
     "ALiBi",
@@ -113,5 +113,7 @@ __all__ = [
     "remat",
     "site_path",
     "tap",
+    "tap_after_loop",
+    "tap_in_loop",
     "watched",
 ]

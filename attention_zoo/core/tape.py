@@ -7,7 +7,7 @@ functional, so it survives jit, tf.function and export. Opened outside `predict`
 
 import contextvars
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -55,6 +55,9 @@ class Tape:
         keep: False keeps no maps, where `rewrite` has all that it needs of them.
         rows: how many queries of a map are enough, where the map need not be made for other reasons; None wants all.
             Of a longer map that many rows, evenly spaced, are shown; what `rewrite` returns for them is not used.
+        loops: True where `rewrite` keeps nothing of the map that it is shown, and `keep` is False. Then it may run
+            inside a loop of the graph, and changes what is read there, step by step, instead of being shown all steps
+            behind the loop, when they have been read.
     """
 
     def __init__(
@@ -63,12 +66,13 @@ class Tape:
         only: str = "*",
         keep: bool = True,
         rows: int | None = None,
+        loops: bool = False,
     ):
         self.maps: dict[str, Any] = {}
         self.masks: dict[str, Any] = {}
         self.sites: dict[str, Site] = {}
         self._rewrite = rewrite
-        self._only, self._keep, self.rows = only, keep, rows
+        self._only, self._keep, self.rows, self.loops = only, keep, rows, loops
         self._visits: dict[str, int] = {}
 
     def __enter__(self) -> "Tape":
@@ -115,7 +119,33 @@ def tap(site: Site, weights: Any, mask: Any = None) -> Any:
         mask: bool, broadcasting to the map: False where a pair may not meet, or a query is padding; None where the map
             alone tells, by weights of exactly zero.
     """
-    for tape in reversed(_OPEN.get()):
+    return _passed(_OPEN.get(), site, weights, mask)
+
+
+def tap_in_loop(site: Site, weights: Any, mask: Any = None) -> Any:
+    """Pass the weights of one step of a loop through the tapes that may be met there: see `Tape`.
+
+    Args:
+        site: where the map is made.
+        weights: the map of the step.
+        mask: as for `tap`.
+    """
+    return _passed([tape for tape in _OPEN.get() if tape.loops], site, weights, mask)
+
+
+def tap_after_loop(site: Site, weights: Any, mask: Any = None) -> Any:
+    """Show the weights of all steps of a loop to the tapes that were not met in it.
+
+    Args:
+        site: where the map is made.
+        weights: the map, as `tap_in_loop` has left its steps.
+        mask: as for `tap`.
+    """
+    return _passed([tape for tape in _OPEN.get() if not tape.loops], site, weights, mask)
+
+
+def _passed(tapes: Sequence[Tape], site: Site, weights: Any, mask: Any) -> Any:
+    for tape in reversed(tapes):
         weights = tape.visit(site, weights, mask)
     return weights
 

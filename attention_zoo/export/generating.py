@@ -21,6 +21,7 @@ import numpy as np
 from keras import ops
 
 from attention_zoo.calibrate.capture import untrained
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.errors import ZooTypeError, unknown
 from attention_zoo.export.request import Graph
 from attention_zoo.export.signature import describe, run_model
@@ -174,7 +175,7 @@ def generating_graphs(
     """Return the graphs by which the runtime generates, with probes for both.
 
     Args:
-        network: as for `EncoderGraph`.
+        network: as for `EncoderGraph`; or one with rules of attention (`calibrate.reweight`), which both graphs keep.
         probes: at least two inputs of the encoder, of different batch and length.
         decoder: name of the decoder's layer.
         memory: name of the layer whose output the decoder reads.
@@ -187,13 +188,14 @@ def generating_graphs(
 
     Cost: one pass of the encoder over each probe.
     """
+    network, ruled = apart(network)
     encoder, step = EncoderGraph(network, decoder, memory, mask, told), StepGraph(network, decoder, banned)
     wanted = encoder.encode.input
     probes = [{name: probe[name] for name in wanted} for probe in probes]
     signature = describe(encoder, probes, identifiers=False)
     encoded = [_wide(run_model(encoder, signature, probe)) for probe in probes]
     steps = [_step_probe(step, probe, number) for number, probe in enumerate(encoded)]
-    return {ENCODER: Graph(encoder, probes, ("onnx",), watched=True), STEP: Graph(step, steps, ("onnx",))}
+    return {ENCODER: Graph(ruled(encoder), probes, ("onnx",), watched=True), STEP: Graph(ruled(step), steps, ("onnx",))}
 
 
 def _step_probe(step: StepGraph, encoded: Mapping[str, np.ndarray], number: int) -> dict[str, np.ndarray]:

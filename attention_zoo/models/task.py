@@ -11,12 +11,13 @@ import keras
 import numpy as np
 
 from attention_zoo.calibrate import rule_files
-from attention_zoo.calibrate.reweight import Reweighted
+from attention_zoo.calibrate.reweight import Reweighted, apart, reweight
 from attention_zoo.errors import ZooFileError, ZooTypeError, ZooValueError
 from attention_zoo.files import read_json, write_json
 from attention_zoo.models.config import Config
 from attention_zoo.models.folders import CONFIG, PREPROCESSOR, RULES, WEIGHTS, write_folder
 from attention_zoo.models.inspecting import Inspecting
+from attention_zoo.models.stepwise import check_steps
 from attention_zoo.presets.card import CARD, Card
 from attention_zoo.presets.weights import load_weights, save_weights
 from attention_zoo.training import precision
@@ -53,7 +54,8 @@ class Task(Inspecting):
     ):
         self.config, self.card = config, card
         self.dtype = keras.config.dtype_policy().name if dtype is None else dtype
-        self._preprocessor, self._model = preprocessor, model
+        self._preprocessor = preprocessor
+        self._hold(model)
 
     @classmethod
     @abc.abstractmethod
@@ -68,9 +70,55 @@ class Task(Inspecting):
             ZooValueError: if they do not.
         """
 
+    def _hold(self, model: keras.Model | None) -> None:
+        """Take in a network, with rules or without, and forget what was made of the one before."""
+        self._model = model
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop parts that were made of the network and its rules; a family that keeps some says which."""
+
+    @property
+    def network(self) -> keras.Model:
+        """The network without rules of attention, which may be taken apart.
+
+        Raises:
+            ZooValueError: if the task has seen no data yet.
+        """
+        return apart(self.model)[0]
+
+    def _ruled(self, part: keras.Model) -> keras.Model:
+        """Return a part of the network, or another that is to take its place, with the rules that there are."""
+        return apart(self._model)[1](part)
+
+    def reweight(self, rules: Any) -> Self:
+        """Put rules into the attention, in place of those that are there.
+
+        They act in all answers and explanations, learn with the network in `fit`, and are saved, loaded and exported
+        with the task.
+
+        Args:
+            rules: as of `calibrate.reweight`; None takes all away.
+
+        Returns:
+            self.
+
+        Raises:
+            ZooTypeError, ZooValueError: as `calibrate.reweight`. Also if a rule is for what is answered step by step
+                (the decoder of a search, the encoder of a stream), and one row does not tell it enough: "balancer", and
+                "blend" with a diagonal or a mean; or a step makes no map there. The task is then as it was.
+        """
+        if rules is None:
+            self._hold(self.network)
+            return self
+        changed = reweight(self.network, rules)
+        check_steps(changed)
+        self._hold(changed)
+        return self
+
     @property
     def model(self) -> keras.Model:
-        """The Keras model: arrays in, logits out.
+        """The Keras model, with rules of attention where there are some: arrays in, logits out.
 
         Raises:
             ZooValueError: if the task has seen no data yet.
@@ -181,12 +229,12 @@ class Task(Inspecting):
         task = cls(config, preprocessor, None, card, dtype)
         try:
             task.check_fit()
-            task._model = task._built(config)
+            task._hold(task._built(config))
         except (ZooValueError, ZooTypeError) as error:
             raise ZooFileError(f"{folder / CONFIG} is damaged: {error}") from error
         if (folder / RULES).is_file():
-            task._model = _with_rules(task._model, folder / RULES)
-        put(task._model, load_weights(folder / WEIGHTS), folder / WEIGHTS)
+            task._hold(_with_rules(task.network, folder / RULES))
+        put(task.model, load_weights(folder / WEIGHTS), folder / WEIGHTS)
         return task
 
     def _built(self, config: Config) -> keras.Model:
@@ -226,9 +274,11 @@ class Task(Inspecting):
         return bundle(self, folder, names, attention, **options)
 
 
-def _with_rules(model: keras.Model, path: Path) -> keras.Model:
+def _with_rules(network: keras.Model, path: Path) -> Reweighted:
     try:
-        return rule_files.from_dict(model, read_json(path, rule_files.FORMAT))
+        made = rule_files.from_dict(network, read_json(path, rule_files.FORMAT))
+        check_steps(made)
+        return made
     except (ZooValueError, ZooTypeError) as error:
         raise ZooFileError(f"{path} is damaged: {error}") from error
 

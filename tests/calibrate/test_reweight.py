@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from attention_zoo.calibrate import RULES, AttentionBalancer, FaultRule, capture, collect, reweight, rule
-from attention_zoo.layers import MultiHeadAttention
+from attention_zoo.export.together import Together
+from attention_zoo.layers import InputFeeding, MultiHeadAttention
 from attention_zoo.layers import get as get_layer
 from attention_zoo.watch import MIX
 
@@ -165,6 +166,30 @@ def test_who_watches_sees_what_the_rules_have_made():
     changed = reweight(model, {"first": rule("blend", strength=0.5)})
     found, plain = (capture(one).predict(arrays, verbose=0)["attention.first"] for one in (changed, model))
     np.testing.assert_allclose(found, 0.5 * plain + 0.5 / 9, atol=1e-6)
+
+
+def test_models_share_rules_also_when_they_are_saved_together(tmp_path):
+    model, arrays = a_model(), data()
+    whole = reweight(model, {"first": rule("temperature", initial=[2.0, 0.5]), "*": rule("blend", strength=0.3)})
+    part = whole.over(keras.Model(model.input, model.get_layer("first").output))
+    before = part.predict(arrays, verbose=0)
+    whole.applied["first"][0].log_temperature.assign(np.full((1, 2, 1, 1), 1.5))
+    wanted = [one.predict(arrays, verbose=0) for one in (whole, part)]
+    assert np.abs(wanted[1] - before).max() > 1e-4
+    Together({"whole": whole, "part": part}).save(tmp_path / "both.keras")
+    again = keras.models.load_model(tmp_path / "both.keras").parts
+    assert all(one is other for one, other in zip(again["whole"].rules, again["part"].rules, strict=True))
+    for name, values in zip(("whole", "part"), wanted):
+        np.testing.assert_allclose(again[name].predict(arrays, verbose=0), values, atol=1e-6)
+
+
+def test_rules_act_inside_the_loop_of_a_recurrent_decoder_and_who_watches_sees_that():
+    query, memory = keras.Input((None, 8)), keras.Input((None, 8))
+    model = keras.Model([query, memory], InputFeeding(6, "gru", name="decoder")(query, memory))
+    arrays = [data(2, 4), 3 * data(2, 7)]
+    plain, changed = (capture(one).predict(arrays, verbose=0) for one in (model, reweight(model, FaultRule("flat"))))
+    np.testing.assert_allclose(changed["attention.decoder"], 1 / 7, atol=1e-6)
+    assert np.abs(changed["output"] - plain["output"]).max() > 1e-4
 
 
 def test_gates_take_only_rules_that_are_for_them():

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from attention_zoo.calibrate.capture import capture
-from attention_zoo.core import Site, Tape, remat, tap, watched
+from attention_zoo.core import Site, Tape, remat, tap, tap_after_loop, tap_in_loop, watched
 from attention_zoo.layers import MultiHeadAttention
 
 SITE = Site("model/attention", "mix", ("batch", "head", "query", "key"))
@@ -48,6 +48,14 @@ def test_a_site_that_is_met_again_gets_a_number():
         "model/attention#1": 2.0,
         "model/attention#2": 3.0,
     }
+
+
+def test_only_a_tape_for_loops_is_met_in_one_and_all_others_behind_it():
+    with Tape() as keeping, Tape(lambda seen: seen.weights * 2.0, keep=False, loops=True):
+        used = tap_in_loop(SITE, ops.ones((1, 1, 1, 1)))
+        assert not keeping.maps
+        shown = tap_after_loop(SITE, used)
+    assert numbers(used).item() == numbers(shown).item() == numbers(keeping.maps[SITE.path]).item() == 2.0
 
 
 def test_only_lets_other_sites_pass_unseen_and_unchanged():

@@ -112,9 +112,7 @@ def test_a_mismatch_names_graph_and_tensor_and_keeps_none(outcomes):
 def test_wrong_graphs_are_named(parts, network, tmp_path):
     probes = parts.sources((2, 5), (3, 9))
     graphs = joint(parts, network, parts.Constant)
-    with pytest.raises(
-        ZooValueError, match=r"attention=True wants one graph, or one .*, got plain, double"
-    ):
+    with pytest.raises(ZooValueError, match=r"attention=True wants one graph, or one .*, got plain, double"):
         export_graphs(graphs, tmp_path / "out", attention=True)
     with pytest.raises(ZooValueError, match=r"word of small letters, got '\.\./up'"):
         export_graphs({"../up": graphs["plain"]}, tmp_path / "out")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core import Site, site_path, tap, tap_in_loop, watched
 from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooValueError
 from attention_zoo.layers.alignment.stepping import run_steps
@@ -36,7 +36,8 @@ class StepwiseAlignment(keras.layers.Layer):
         context, weights, state = alignment.step(query, prepared, state)   # for each step
 
     `prepared` and `state` hold plain tensors [batch, ...], so that a beam search may gather or repeat them by example.
-    `step` does not go through the tap, since it may run inside a loop; a call does, once, after its loop.
+    A step may run inside a loop, where only tapes that keep nothing can be met: they change what is read. All other
+    tapes are shown the map of a call, once, after its loop.
 
     Call:
         query: [batch, query, width], for example the states of a decoder.
@@ -92,7 +93,13 @@ class StepwiseAlignment(keras.layers.Layer):
         return ()
 
     def step(
-        self, query: Any, memory: Any, state: tuple, memory_mask: Any = None, training: bool | None = None
+        self,
+        query: Any,
+        memory: Any,
+        state: tuple,
+        memory_mask: Any = None,
+        training: bool | None = None,
+        path: str | None = None,
     ) -> tuple[Any, Any, tuple]:
         """Look once.
 
@@ -103,6 +110,7 @@ class StepwiseAlignment(keras.layers.Layer):
             state: what `initial_state` or the step before returned, as many rows as there are queries.
             memory_mask: bool [batch, key]; only with a memory that is not prepared.
             training: True while fitting.
+            path: name of the place in the model, for the tap; None is the layer's own.
 
         Returns:
             the context [queries, memory width], the weights [queries, key] and the next state.
@@ -117,9 +125,16 @@ class StepwiseAlignment(keras.layers.Layer):
             # The memory is read where it lies: no copy for each query.
             queries = ops.reshape(query, (ops.shape(prepared.memory)[0], -1, query.shape[-1]))
             weights, state = self.weigh(queries, prepared, state, None, training)
-        weights = ops.cast(weights, self.compute_dtype)
+        weights = self._changed(ops.cast(weights, self.compute_dtype), prepared.mask, path)
         contexts = ops.reshape(_mix(weights, prepared.memory), (-1, prepared.memory.shape[-1]))
         return contexts, ops.reshape(weights, (-1, ops.shape(weights)[-1])), state
+
+    def _changed(self, weights: Any, mask: Any, path: str | None) -> Any:
+        """Return what tapes make of the weights of a step, [batch, query, key]; the next state knows nothing of it."""
+        if not watched():
+            return weights
+        site = Site(path or site_path(self), "mix", ("batch", "head", "query", "key"))
+        return ops.squeeze(tap_in_loop(site, ops.expand_dims(weights, 1), ops.expand_dims(mask > 0.5, (1, 2))), 1)
 
     def weigh_one(self, query: Any, prepared: Prepared, state: tuple, training: bool | None) -> tuple[Any, tuple]:
         """Weigh for one query [batch, width]; return float32 [batch, key] and the next state."""

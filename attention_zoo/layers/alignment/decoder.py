@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from attention_zoo.checks import whole_number
-from attention_zoo.core import Site, site_path, tap
+from attention_zoo.core import Site, site_path, tap_after_loop
 from attention_zoo.core.masks import Masks, seen_pairs
 from attention_zoo.errors import ZooTypeError, ZooValueError, unknown
 from attention_zoo.layers.alignment.base import Prepared, StepwiseAlignment, with_map
@@ -128,7 +128,9 @@ class AlignmentCell(keras.layers.Layer):
         return [*fed, *states, *self.alignment.initial_state(prepared)]
 
     @cast_weights
-    def step(self, inputs: Any, prepared: Prepared, state: Any, training: bool | None = None) -> tuple[Any, Any, list]:
+    def step(
+        self, inputs: Any, prepared: Prepared, state: Any, training: bool | None = None, path: str | None = None
+    ) -> tuple[Any, Any, list]:
         """Take one step.
 
         Args:
@@ -136,6 +138,7 @@ class AlignmentCell(keras.layers.Layer):
             prepared: the memory, from the alignment's `prepare`; it may have fewer rows, as in the alignment's `step`.
             state: from `first_state` or the step before.
             training: True while fitting.
+            path: as in the alignment's `step`.
 
         Returns:
             a[t], the weights [batch, key] and the next state.
@@ -149,7 +152,7 @@ class AlignmentCell(keras.layers.Layer):
         packed = state[0] if single else keras.tree.pack_sequence_as(self.cell.state_size, state)
         hidden, packed = self.cell(inputs, packed)
         looked = tuple(ops.cast(tensor, "float32") for tensor in looked)
-        context, weights, looked = self.alignment.step(hidden, prepared, looked, training=training)
+        context, weights, looked = self.alignment.step(hidden, prepared, looked, training=training, path=path)
         vector = self.join(ops.concatenate([context, hidden], axis=-1))
         fed = [vector] if self.input_feeding else []
         return vector, weights, [*fed, *keras.tree.flatten(packed), *looked]
@@ -170,6 +173,7 @@ def run_cell(
     mask: Any = None,
     training: bool | None = None,
     change: Callable | None = None,
+    path: str | None = None,
 ) -> tuple[Any, Any]:
     """Take all steps by one loop, and add what loss the alignment has.
 
@@ -182,13 +186,14 @@ def run_cell(
         training: True while fitting.
         change: takes and returns the function that takes a step, the inputs and the state, as `run_steps` wants
             them, for a loop that does more.
+        path: as in the alignment's `step`.
 
     Returns:
-        a, [batch, time, units], and the weights [batch, 1, time, key]; they have not been through the tap.
+        a, [batch, time, units], and the weights [batch, 1, time, key]; only tapes for loops have met them.
     """
 
     def advance(inputs: Any, state: tuple) -> tuple[Any, tuple]:
-        vector, weights, state = cell.step(inputs, prepared, list(state), training)
+        vector, weights, state = cell.step(inputs, prepared, list(state), training, path)
         return ops.concatenate([vector, weights], axis=-1), tuple(state)
 
     state = tuple(state)
@@ -228,7 +233,7 @@ class InputFeeding(keras.layers.Layer):
 
     Returns:
         a, [batch, query, units], and the weights [batch, 1, query, key] where asked for. The decoder has read the
-        memory before its map reaches the tap: a tape sees the map but cannot change what was read.
+        memory before the whole map is there: only a tape that is for loops can change what is read.
 
     Raises:
         ZooValueError: if units is under 1 or the cell is unknown, and as `AlignmentCell`.
@@ -273,9 +278,10 @@ class InputFeeding(keras.layers.Layer):
     ) -> Any:
         prepared = self.decoder.prepare(memory, memory_mask)
         first = self.decoder.first_state(prepared)
-        outputs, weights = run_cell(self.decoder, query, prepared, first, query_mask, training)
-        site = Site(site_path(self), "mix", ("batch", "head", "query", "key"))
-        weights = tap(site, weights, seen_pairs(Masks(query_mask, memory_mask)))
+        path = site_path(self)
+        outputs, weights = run_cell(self.decoder, query, prepared, first, query_mask, training, path=path)
+        site = Site(path, "mix", ("batch", "head", "query", "key"))
+        weights = tap_after_loop(site, weights, seen_pairs(Masks(query_mask, memory_mask)))
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_output_shape(self, query_shape: Any, memory_shape: Any) -> tuple:

@@ -61,11 +61,11 @@ class Classifier(Watching):
         return task
 
     def _start(self, seed: int) -> None:
-        """Build the model with new weights."""
+        """Build the model with new weights; rules stay."""
         set_seeds(seed)
-        self._model = self._built(self.config)
+        self._hold(self._ruled(self._built(self.config)))
         if self._given is not None:
-            take_weights(self._model, self._given)
+            take_weights(self.network, self._given)
             self._given = None
 
     def fit(
@@ -143,11 +143,11 @@ class Classifier(Watching):
         if self._model is None:
             self._start(seed)
             if self.config.multi_label:
-                prior_bias(self._model.get_layer(LOGITS), reading.targets(train, self.labels))
+                prior_bias(self.network.get_layer(LOGITS), reading.targets(train, self.labels))
 
     def _take_labels(self, train: Examples, seed: int) -> None:
         """Take over the labels of the data, with a new last layer where there is a model already."""
-        before, old = self.labels, self._model
+        before, old = self.labels, None if self._model is None else self.network
         self.config = self.config.change(
             labels=train.names, multi_label=train.multi_label, thresholds=None, temperature=1.0
         )
@@ -164,7 +164,7 @@ class Classifier(Watching):
             return
         self._start(seed)
         weights = dict(arrays(old))
-        for weight in self._model.weights:
+        for weight in self.network.weights:
             if not weight.path.startswith(f"{LOGITS}/"):
                 weight.assign(weights[weight.path])
                 continue

@@ -2,12 +2,12 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 
-from attention_zoo.calibrate import Calibration, Reweighted, calibrate, reweight
+from attention_zoo.calibrate import Calibration, calibrate
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier import examples as reading
 from attention_zoo.models.classifier.examples import Examples, Raw
@@ -64,24 +64,6 @@ class Watching(Task):
         """Return inputs as batches, those of like length together."""
         return self.batches(self.raw.items(inputs), None, Learning(batch_size=batch_size), shuffle=False)
 
-    def reweight(self, rules: Any) -> Self:
-        """Put rules into the attention, in place of those that are there.
-
-        They are saved, loaded and exported with the classifier.
-
-        Args:
-            rules: as of `calibrate.reweight`; None takes all away.
-
-        Returns:
-            self.
-
-        Raises:
-            ZooTypeError, ZooValueError: as `calibrate.reweight`.
-        """
-        base = self.model.model if isinstance(self.model, Reweighted) else self.model
-        self._model = base if rules is None else reweight(base, rules)
-        return self
-
     def calibrate(self, data: Any, held_out: Any, *, rules: Any = "temperature", **options: Any) -> Calibration:
         """Learn rules of attention on data that the classifier was not trained on, and nothing else.
 
@@ -107,8 +89,7 @@ class Watching(Task):
             given if part is None else self._batches(part, learning, shuffle=shuffle)
             for given, part, shuffle in zip((data, held_out), parts, (True, False))
         )
-        before = self.model
-        base = before.model if isinstance(before, Reweighted) else before
-        found = calibrate(base, learned, judged, rules=rules, temperature=self.temperature, **options)
-        self._model = found.model if found.kept else before
+        found = calibrate(self.network, learned, judged, rules=rules, temperature=self.temperature, **options)
+        if found.kept:
+            self._hold(found.model)
         return found

@@ -10,6 +10,7 @@ import numpy as np
 from attention_zoo.answers import Answer, decide
 from attention_zoo.audio.augmenting import SpecAugment
 from attention_zoo.calibrate.capture import capture, output_name
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.checks import whole_number
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.classifier import Classifier, judging
@@ -100,7 +101,9 @@ class EmotionRecognizer(Classifier):
         if not self.config.tasks:
             return model
         if self._answering is None or self._answering[0] is not model:
-            self._answering = (model, keras.Model(model.input, model.get_layer(OUTPUT).output, name="answering"))
+            network, ruled = apart(model)
+            part = keras.Model(network.input, network.get_layer(OUTPUT).output, name="answering")
+            self._answering = (model, ruled(part))
         return self._answering[1]
 
     def _read(self, data: Any, split: str) -> TaskExamples | None:
@@ -353,8 +356,9 @@ class EmotionRecognizer(Classifier):
         found = super().graphs()
         if not self.config.tasks:
             return found
-        outputs = {"output" if name == OUTPUT else name: value for name, value in self.model.output.items()}
-        model = keras.Model(self.model.input, outputs, name=self.model.name)
+        network, ruled = apart(self.model)
+        outputs = {"output" if name == OUTPUT else name: value for name, value in network.output.items()}
+        model = ruled(keras.Model(network.input, outputs, name=network.name))
         return {name: dataclasses.replace(graph, model=model) for name, graph in found.items()}
 
 

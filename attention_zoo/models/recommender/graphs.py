@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from attention_zoo.calibrate.capture import untrained
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.export import Graph
 from attention_zoo.models.recommender.network import CANDIDATES, ITEMS, LOGITS, SCORES, TABLE, VECTOR
 
@@ -129,22 +130,22 @@ def recommender_graphs(network: keras.Model, items: int, probes: Sequence[dict[s
     """Return the graphs by name: "user", "item", "catalogue" (SavedModel alone), and of a ranker "scorer".
 
     Args:
-        network: what `build_network` returned.
+        network: what `build_network` returned, with rules of attention or without.
         items: in the catalogue.
         probes: two histories of different sizes.
     """
-    generator = np.random.default_rng(0)
+    generator, (network, ruled) = np.random.default_rng(0), apart(network)
 
     def numbers(*shape: int) -> np.ndarray:
         return generator.integers(1, items + 1, shape, dtype=np.int32)
 
-    graphs = {USER_GRAPH: Graph(UserGraph(network, name="user_graph"), probes, watched=True)}
+    graphs = {USER_GRAPH: Graph(ruled(UserGraph(network, name="user_graph")), probes, watched=True)}
     graphs[ITEM_GRAPH] = Graph(ItemGraph(network, name="item_graph"), [{ITEM: numbers(3)}, {ITEM: numbers(4)}])
-    graphs[CATALOGUE_GRAPH] = Graph(CatalogueGraph(network, name="catalogue_graph"), probes, ("savedmodel",))
+    graphs[CATALOGUE_GRAPH] = Graph(ruled(CatalogueGraph(network, name="catalogue_graph")), probes, ("savedmodel",))
     if SCORES in network.output:
         asked = [
             {ITEMS: probe[ITEMS], CANDIDATES: numbers(len(probe[ITEMS]), count)}
             for probe, count in zip(probes, PROBE_CANDIDATES)
         ]
-        graphs[SCORER_GRAPH] = Graph(ScorerGraph(network, name="scorer_graph"), asked)
+        graphs[SCORER_GRAPH] = Graph(ruled(ScorerGraph(network, name="scorer_graph")), asked)
     return graphs

@@ -18,6 +18,7 @@ from attention_zoo.blocks import (
     UpTo,
 )
 from attention_zoo.blocks.ranker import TARGET
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.errors import ZooValueError
 from attention_zoo.models.recommender.config import RecommenderConfig
 
@@ -65,7 +66,7 @@ def training_network(model: keras.Model, config: RecommenderConfig, loss: str = 
     """Return a model that shares all layers of a network, from the batches of a training to what its loss reads.
 
     Args:
-        model: what `build_network` returned.
+        model: what `build_network` returned, with rules of attention or without.
         config: of the model.
         loss: as for `attention_zoo.training.HistoryBatches`, which says what goes in.
         drawn: items drawn for a place where the loss is "bce"; candidates are as many as the batches have.
@@ -73,7 +74,8 @@ def training_network(model: keras.Model, config: RecommenderConfig, loss: str = 
     Returns:
         A model to the scores that are asked; where there is a ranker to {"next": these, "ranked": [rows, candidate]}.
     """
-    table, encoder = model.get_layer(TABLE), model.get_layer(ENCODER)
+    network, ruled = apart(model)
+    table, encoder = network.get_layer(TABLE), network.get_layer(ENCODER)
     inputs = {ITEMS: keras.Input((None,), dtype="int32", name=ITEMS), "places": _numbers("places")}
     vectors = table(inputs[ITEMS])
     mask = PaddingMask(name="mask")(inputs[ITEMS])
@@ -86,12 +88,12 @@ def training_network(model: keras.Model, config: RecommenderConfig, loss: str = 
         inputs["negatives"] = _numbers("negatives", *((drawn,) if loss == "bce" else ()))
         said = CandidateScores(name=NEXT)(asked, table(inputs["right"]), table(inputs["negatives"]))
     if not config.ranks:
-        return keras.Model(inputs, said, name="training")
+        return ruled(keras.Model(inputs, said, name="training"))
     inputs |= {RANKED: _numbers(RANKED), CANDIDATES: _numbers(CANDIDATES, None)}
     state = StatesAt(name="ranked_state")(states, inputs[RANKED])
     shown = UpTo(name="shown")(mask, inputs[RANKED])
-    order = model.get_layer(RANKER)(table(inputs[CANDIDATES], mode="fields"), state, vectors, shown)
-    return keras.Model(inputs, {NEXT: said, RANKED: order}, name="training")
+    order = network.get_layer(RANKER)(table(inputs[CANDIDATES], mode="fields"), state, vectors, shown)
+    return ruled(keras.Model(inputs, {NEXT: said, RANKED: order}, name="training"))
 
 
 def _numbers(name: str, *shape: int | None) -> Any:

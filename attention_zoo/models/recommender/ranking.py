@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from attention_zoo.calibrate.capture import Captured, capture
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.models.recommender.config import RecommenderConfig
 from attention_zoo.models.recommender.network import CANDIDATES, ITEMS, LOGITS, SCORES, TABLE, VECTOR
 from attention_zoo.recsys import Histories, HistoryPreprocessor, Limits, top_scores
@@ -22,18 +23,19 @@ class Ranking:
     """Parts of a network that share its weights, each compiled by itself.
 
     Args:
-        model: what `build_network` returned.
+        model: what `build_network` returned, with rules of attention or without.
         config: of the model.
         preprocessor: of the model.
     """
 
     def __init__(self, model: keras.Model, config: RecommenderConfig, preprocessor: HistoryPreprocessor):
-        self.model, self.config, self.preprocessor, self.table = model, config, preprocessor, model.get_layer(TABLE)
-        inputs = {tensor.name: tensor for tensor in model.inputs}
+        network, ruled = apart(model)
+        self.model, self.config, self.preprocessor, self.table = model, config, preprocessor, network.get_layer(TABLE)
+        inputs, told = {tensor.name: tensor for tensor in network.inputs}, network.output
         items = {ITEMS: inputs[ITEMS]}
-        self.user = keras.Model(items, {VECTOR: model.output[VECTOR]}, name="user")
-        self.scored = keras.Model(items, {LOGITS: model.output[LOGITS], VECTOR: model.output[VECTOR]}, name="scored")
-        self.scorer = keras.Model(inputs, {SCORES: model.output[SCORES]}, name="scorer") if config.ranks else None
+        self.user = ruled(keras.Model(items, {VECTOR: told[VECTOR]}, name="user"))
+        self.scored = ruled(keras.Model(items, {LOGITS: told[LOGITS], VECTOR: told[VECTOR]}, name="scored"))
+        self.scorer = ruled(keras.Model(inputs, {SCORES: told[SCORES]}, name="scorer")) if config.ranks else None
 
     @cached_property
     def watched(self) -> Captured:

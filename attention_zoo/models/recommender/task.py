@@ -49,8 +49,7 @@ class Recommender(Task):
     config: RecommenderConfig
     verb = "recommend"
 
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
+    def _forget(self) -> None:
         self._ranking: Ranking | None = None
 
     @property
@@ -103,20 +102,20 @@ class Recommender(Task):
         known = () if features is None else zip(features.names, features.sizes)
         self.config = self.config.change(items=len(index), features=tuple(known))
         set_seeds(seed)
-        self._model, self._ranking = self._built(self.config), None
-        tell_features(self._model, features)
+        self._hold(self._built(self.config))
+        tell_features(self.network, features)
 
     def _grow(self, chosen: Chosen, seed: int) -> None:
-        """Learn new items, and count all choices; the rows of known items stay as they are."""
+        """Learn new items, and count all choices; the rows of known items and rules stay as they are."""
         self._preprocessor, self._ranking = grown(self.preprocessor, chosen), None
         items = len(self._preprocessor.index)
         if items > self.config.items:
             self.config = self.config.change(items=items)
             set_seeds(seed)
-            model = self._built(self.config)
-            carry_over(self.model, model)
-            tell_features(model, self._preprocessor.features)
-            self._model = model
+            network = self._built(self.config)
+            carry_over(self.network, network)
+            tell_features(network, self._preprocessor.features)
+            self._hold(self._ruled(network))
 
     def check_fit(self) -> None:
         """Check that the preprocessor is the one that the config describes."""

@@ -24,8 +24,7 @@ def speech_graphs(listener: Listener, probes: Sequence[dict[str, np.ndarray]], u
     if not listener.decodes:
         graphs = {ENCODER: Graph(listener.ctc, sound, ("onnx", "savedmodel"), watched=True)}
         if listener.streams:
-            step = listener.stepping()
-            graphs["stream"] = Graph(step, step.probes(), ("onnx", "savedmodel"))
+            graphs["stream"] = Graph(listener.stepping, listener.step.probes(), ("onnx", "savedmodel"))
         return graphs
     graphs = generating_graphs(listener.model, sound, decoder=DECODER, memory=MEMORY, mask=MASK, told={"ctc": CTC})
     graphs["ctc"] = Graph(listener.ctc, sound, ("savedmodel",))

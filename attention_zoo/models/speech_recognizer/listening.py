@@ -1,6 +1,7 @@
 """From features to what a search finds in them, on the backend of Keras."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 from attention_zoo.audio import SpeechPreprocessor
 from attention_zoo.blocks import StreamingEncoder, StreamingStep
 from attention_zoo.blocks.decode import Generator, decode, in_batches
+from attention_zoo.calibrate.reweight import apart
 from attention_zoo.models.speech_recognizer.network import CTC, DECODER, ENCODER, MASK, MEMORY
 from attention_zoo.runtime.transcription import Found, Heard, Hearing, by_ctc, by_decoder
 from attention_zoo.search import Decoding
@@ -23,24 +25,25 @@ class Listener:
     """Search in features with one network; what it compiles is kept.
 
     Args:
-        model: a network of the family.
+        model: a network of the family, with rules of attention or without.
         preprocessor: of the model, with the language model where there is one.
     """
 
     def __init__(self, model: keras.Model, preprocessor: SpeechPreprocessor):
         self.model, self.preprocessor = model, preprocessor
-        inputs = {tensor.name: tensor for tensor in model.inputs}
+        self.network, self._ruled = apart(model)
+        inputs = {tensor.name: tensor for tensor in self.network.inputs}
         self.decodes = "target_ids" in inputs
         self.sound = {name: inputs[name] for name in ("features", "frames")}
-        self.factor = model.get_layer(ENCODER).factor
-        self.ctc = keras.Model(self.sound, {"ctc": model.get_layer(CTC).output}, name="listening")
-        self._step: StreamingStep | None = None
-        self._generators: dict[Decoding, Generator] = {}
+        self.factor = self.network.get_layer(ENCODER).factor
+        told = {"ctc": self.network.get_layer(CTC).output}
+        self.ctc = self._ruled(keras.Model(self.sound, told, name="listening"))
+        self._generators: dict[Decoding, keras.Model] = {}
 
     @property
     def streams(self) -> bool:
         """True where the encoder goes chunk by chunk."""
-        return isinstance(self.model.get_layer(ENCODER), StreamingEncoder)
+        return isinstance(self.network.get_layer(ENCODER), StreamingEncoder)
 
     @property
     def step_seconds(self) -> float:
@@ -83,25 +86,28 @@ class Listener:
                 found[number] = row[: -(-len(rows[number]) // self.factor)]
         return found
 
-    def stepping(self) -> StreamingStep:
-        """Return the model that reads one chunk of a stream."""
-        if self._step is None:
-            heads = {"ctc": self.model.get_layer(CTC)}
-            self._step = StreamingStep(self.model.get_layer(ENCODER), heads, name="stream")
-        return self._step
+    @cached_property
+    def step(self) -> StreamingStep:
+        """What reads one chunk of a stream, without rules; it tells the state before the first one."""
+        return StreamingStep(self.network.get_layer(ENCODER), {"ctc": self.network.get_layer(CTC)}, name="stream")
+
+    @cached_property
+    def stepping(self) -> keras.Model:
+        """The model that reads one chunk of a stream, with the rules of the network."""
+        return self._ruled(self.step)
 
     def _by_decoder(self, rows: Rows, settings: Hearing, batch_size: int) -> list[Found]:
         told = decode(self.generator(settings.of_decoder()), rows, batch_size=batch_size, arrays=self._arrays)
         return by_decoder(told, settings, self.preprocessor.language)
 
-    def generator(self, settings: Decoding) -> Generator:
+    def generator(self, settings: Decoding) -> keras.Model:
         """Return the model that runs a search, compiled once for each setting."""
         if settings not in self._generators:
             while len(self._generators) >= KEPT:
                 self._generators.pop(next(iter(self._generators)))
             layers = {"memory": MEMORY, "memory_mask": MASK, "ctc": CTC}
-            outputs = {name: self.model.get_layer(layer).output for name, layer in layers.items()}
+            outputs = {name: self.network.get_layer(layer).output for name, layer in layers.items()}
             encoder = keras.Model(self.sound, outputs, name="encoder")
-            decoder = self.model.get_layer(DECODER)
-            self._generators[settings] = Generator(encoder, decoder, settings, name="generator")
+            decoder = self.network.get_layer(DECODER)
+            self._generators[settings] = self._ruled(Generator(encoder, decoder, settings, name="generator"))
         return self._generators[settings]

@@ -38,8 +38,7 @@ class SpeechRecognizer(Watching):
     preprocessor_class = SpeechPreprocessor
     verb = "transcribe"
 
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
+    def _forget(self) -> None:
         self._listener: Listener | None = None
 
     @property
@@ -96,8 +95,7 @@ class SpeechRecognizer(Watching):
         )
         self.config = config.change(vocabulary_size=self._preprocessor.vocabulary_size)
         set_seeds(seed)
-        self._model = self._built(self.config)
-        self._listener = None
+        self._hold(self._built(self.config))
 
     def check_fit(self) -> None:
         """Check that the preprocessor is the one that the config describes."""
@@ -338,16 +336,16 @@ class SpeechRecognizer(Watching):
         Raises:
             ZooValueError: if the network is none that streams, or the rate is none.
         """
-        encoder, write = self._streaming(), self.preprocessor.decode
-        step = self.listener.stepping()
-        features = self.preprocessor.stream(rate)
-        return SpeechStream(features, step.predict_on_batch, step.start(1), encoder.frames, self.listener.factor, write)
+        encoder, listener = self._streaming(), self.listener
+        features, step, state = self.preprocessor.stream(rate), listener.stepping, listener.step.start(1)
+        write = self.preprocessor.decode
+        return SpeechStream(features, step.predict_on_batch, state, encoder.frames, listener.factor, write)
 
     def _streaming(self) -> Any:
         """Return the encoder, if it goes chunk by chunk."""
         if not self.listener.streams:
             raise ZooValueError(f"a stream wants network 'streaming', and this one is {self.config.network!r}")
-        return self.model.get_layer(ENCODER)
+        return self.network.get_layer(ENCODER)
 
     @property
     def returns(self) -> str:

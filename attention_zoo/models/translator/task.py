@@ -38,9 +38,8 @@ class Translator(Task):
     preprocessor_class = TranslationPreprocessor
     verb = "translate"
 
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
-        self._generators: dict[tuple[Decoding, Any], Generator] = {}
+    def _forget(self) -> None:
+        self._generators: dict[tuple[Decoding, Any], keras.Model] = {}
 
     @classmethod
     def build(cls, config: TranslatorConfig) -> keras.Model:
@@ -89,8 +88,7 @@ class Translator(Task):
         sizes = self._preprocessor.target_vocabulary_size, self._preprocessor.source_vocabulary_size
         self.config = config.change(vocabulary_size=sizes[0], source_size=sizes[1])
         set_seeds(seed)
-        self._model = self._built(self.config)
-        self._generators.clear()
+        self._hold(self._built(self.config))
 
     def check_fit(self) -> None:
         """Check that the preprocessor is the one that the config describes."""
@@ -268,7 +266,7 @@ class Translator(Task):
         """Return the settings of a search where nothing else is asked for."""
         return {name: getattr(self.config, name) for name in ("beam", "length_penalty", "max_length")}
 
-    def _generator(self, settings: Decoding, sampler: Any = None) -> Generator:
+    def _generator(self, settings: Decoding, sampler: Any = None) -> keras.Model:
         """Return the model that runs a search, compiled once for each setting."""
         asked = settings, sampler
         if asked not in self._generators:
@@ -277,17 +275,17 @@ class Translator(Task):
             self._generators[asked] = self._made(settings, sampler)
         return self._generators[asked]
 
-    def _made(self, settings: Decoding, sampler: Any = None) -> Generator:
-        model = self.model
-        source_ids = next(tensor for tensor in model.inputs if tensor.name == "source_ids")
-        encoder = keras.Model(source_ids, model.get_layer(MEMORY).output, name="encoder")
-        decoder, options = model.get_layer(DECODER), {"decoding": settings, "name": "generator"}
+    def _made(self, settings: Decoding, sampler: Any = None) -> keras.Model:
+        network = self.network
+        source_ids = next(tensor for tensor in network.inputs if tensor.name == "source_ids")
+        encoder = keras.Model(source_ids, network.get_layer(MEMORY).output, name="encoder")
+        decoder, options = network.get_layer(DECODER), {"decoding": settings, "name": "generator"}
         if sampler is None:
-            return Generator(encoder, decoder, **options)
+            return self._ruled(Generator(encoder, decoder, **options))
         # Imported here: only with a sampler is keras-hub needed.
         from attention_zoo.interop.samplers import SampledGenerator
 
-        return SampledGenerator(encoder, decoder, sampler, **options)
+        return self._ruled(SampledGenerator(encoder, decoder, sampler, **options))
 
     def explain(self, text: str, translation: str | None = None, **search: Any) -> Any:
         """Say where the translator looked while it wrote each word.
