@@ -112,7 +112,8 @@ class ConformerConvolution(keras.layers.Layer):
         """Return what the convolution sees, zero at padding."""
         values, logits = ops.split(self.widen(self.first_norm(inputs)), 2, axis=-1)
         axes = ("batch", "time", "channel")
-        return hide(gate(values, logits, path=site_path(self), axes=axes), mask)
+        real = None if mask is None else ops.expand_dims(mask, -1)
+        return hide(gate(values, logits, path=site_path(self), axes=axes, mask=real), mask)
 
     def _finished(self, gated: Any, mask: Any, training: bool | None) -> Any:
         """Run the convolution and what comes after it."""

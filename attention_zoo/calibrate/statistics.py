@@ -57,7 +57,7 @@ def statistics_of(seen: Seen, most: int | None = None) -> Any:
     """
     weights = ops.cast(seen.weights, "float32")
     if seen.site.kind == "gate":
-        return gate_statistics(weights)
+        return gate_statistics(weights, seen.mask)
     rows, allowed = as_rows(weights, seen.mask, seen.site.axes)
     return mix_statistics(*(rows, allowed) if most is None else _thinned(rows, allowed, most))
 
@@ -72,19 +72,29 @@ def _thinned(rows: Any, allowed: Any, most: int) -> tuple[Any, Any]:
     return ops.take(rows, chosen, axis=2), ops.logical_and(allowed, ops.reshape(fresh, (1, 1, -1, 1)))
 
 
-def gate_statistics(weights: Any) -> Any:
-    """Return mean, spread, closed and open of each example's gate weights [batch, ...]: [batch, 1, 4]."""
+def gate_statistics(weights: Any, mask: Any = None) -> Any:
+    """Return mean, spread, closed and open of each example's gate weights.
+
+    Args:
+        weights: [batch, ...].
+        mask: bool, broadcasting to it: False at padding; None counts all.
+
+    Returns:
+        [batch, 1, 4]; NaN where nothing counts.
+    """
     axes = tuple(range(1, len(weights.shape)))
-    shut, wide = ops.cast(weights < CLOSED, "float32"), ops.cast(weights > OPEN, "float32")
+    present = ops.ones_like(weights) if mask is None else ops.cast(mask, "float32") * ops.ones_like(weights)
+    total = ops.sum(present, axes)
     # Sums of what is NaN are NaN; comparisons would say that it is neither closed nor open.
     known = weights * 0.0
-    values = (
-        ops.mean(weights, axes),
-        ops.std(weights, axes),
-        ops.mean(shut + known, axes),
-        ops.mean(wide + known, axes),
-    )
-    return ops.expand_dims(ops.stack(values, axis=-1), 1)
+
+    def mean(values: Any) -> Any:
+        return _divided(ops.sum((values + known) * present, axes), total, total > 0)
+
+    middle = mean(weights)
+    away = weights - ops.reshape(middle, (-1, *[1] * len(axes)))
+    shut, wide = ops.cast(weights < CLOSED, "float32"), ops.cast(weights > OPEN, "float32")
+    return ops.expand_dims(ops.stack((middle, ops.sqrt(mean(ops.square(away))), mean(shut), mean(wide)), axis=-1), 1)
 
 
 def mix_statistics(weights: Any, allowed: Any) -> Any:

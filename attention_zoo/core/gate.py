@@ -8,7 +8,9 @@ from keras import ops
 from attention_zoo.core.tape import Site, tap
 
 
-def gate(values: Any, logits: Any, *, path: str, axes: tuple[str, ...], squash: Callable = ops.sigmoid) -> Any:
+def gate(
+    values: Any, logits: Any, *, path: str, axes: tuple[str, ...], squash: Callable = ops.sigmoid, mask: Any = None
+) -> Any:
     """Scale `values` by squashed `logits`: values * squash(logits)
 
     Args:
@@ -17,9 +19,10 @@ def gate(values: Any, logits: Any, *, path: str, axes: tuple[str, ...], squash: 
         path: name of the place in the model, for the tap.
         axes: what each axis of `logits` means.
         squash: turns logits into weights; the sigmoid unless told.
+        mask: bool, broadcasting to `logits`: False at padding, of which no statistic is told. None is no padding.
 
     Returns:
         The scaled values, in the shape of `values`.
     """
     weights = ops.cast(squash(ops.cast(logits, "float32")), values.dtype)
-    return values * tap(Site(path, "gate", axes), weights)
+    return values * tap(Site(path, "gate", axes), weights, mask)
