@@ -207,17 +207,42 @@ def costs(found: dict) -> list[str]:
     return [*lines, *table(found, ["backend", "closed", "probe, against closed", "monitor"], rows), ""]
 
 
-def page(found: dict, made: str) -> str:
+def memory(found: dict) -> list[str]:
+    """Write how memory grows with length."""
+    if not found:
+        return []
+    ways = {"plain": "nobody looks", "probe": "a probe", "capture": "all maps"}
+    lines = [
+        "By how many MiB a process grows when 8 heads of 32 channels read one input (`benchmarks/probe_memory.py`):",
+        "",
+        "| backend | length | " + " | ".join(ways.values()) + " |",
+        "|--|--|" + "--|" * len(ways),
+    ]
+    for backend, told in found.items():
+        for row in told["rows"]:
+            lines.append(f"| {backend} | {row['length']:,} | " + " | ".join(f"{row[way]:,.0f}" for way in ways) + " |")
+    return [*lines, ""]
+
+
+def drawing(found: dict) -> list[str]:
+    """Write how long pictures take."""
+    if not found:
+        return []
+    told = ", ".join(f"`{row['what']}` {row['seconds']:.1f} s" for row in found["rows"])
+    return [
+        f"Drawing {found['heads']} heads over {found['tokens']:,} tokens (`benchmarks/drawing.py`): {told}.",
+        "",
+    ]
+
+
+def page(found: dict, more: dict, made: str) -> str:
     """Return the page.
 
     Args:
         found: results by preset.
+        more: results that are of no preset: "probe_memory", "drawing", empty where they were not measured.
         made: the line that says that the page is made.
     """
-    parts = (faults, corrections, calibrations, explanations, costs)
-    return (
-        "\n".join(
-            ["# Calibration: what was measured", "", made, *(line for part in parts for line in part(found))]
-        ).rstrip()
-        + "\n"
-    )
+    lines = [line for part in (faults, corrections, calibrations, explanations, costs) for line in part(found)]
+    lines += [*memory(more["probe_memory"]), *drawing(more["drawing"])]
+    return "\n".join(["# Calibration: what was measured", "", made, *lines]).rstrip() + "\n"

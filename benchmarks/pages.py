@@ -259,7 +259,8 @@ def calibration() -> str:
     """Write what was measured about watching and mending attention."""
     paths = sorted((ROOT / "benchmarks" / "results").glob("calibration_*.json"))
     found = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-    return page_calibration.page({one["preset"]: one for one in found}, MADE)
+    more = {name: results(name) for name in ("probe_memory", "drawing")}
+    return page_calibration.page({one["preset"]: one for one in found}, more, MADE)
 
 
 PAGES = {

@@ -116,7 +116,7 @@ def self_test(
     else:
         from attention_zoo.calibrate import collect
 
-        judged = test.judge(collect(_classifier(name).model, test.inputs))
+        judged = test.judge(collect(load_task(name).model, test.inputs))
     for finding in judged.findings:
         if json:
             screen.print_json(finding.as_dict())
@@ -162,7 +162,7 @@ def _task_and_inputs(
     from attention_zoo.runtime import preprocessor_class
 
     wanted = read_inputs(inputs or [], file, column, preprocessor_class(family_of(name)).noun)
-    return _classifier(name), wanted
+    return load_task(name), wanted
 
 
 def _statistics(task: Any, wanted: list[Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _statistics(task: Any, wanted: list[Any]) -> dict[str, Any]:
 
 
 def _classifier(name: str) -> Any:
-    """Load a task that has statistics of raw inputs.
+    """Load a task whose rules can learn from labels.
 
     Raises:
         ZooValueError: if its family has none.
@@ -180,10 +180,10 @@ def _classifier(name: str) -> Any:
     from attention_zoo.errors import ZooValueError
 
     task = load_task(name)
-    if not hasattr(task, "statistics"):
+    if not hasattr(task, "calibrate"):
         raise ZooValueError(
-            f"this command is for classifiers, {name!r} is a {task.config.family}; in Python use "
-            "attention_zoo.calibrate.collect(task.model, arrays)"
+            f"this command is for classifiers, {name!r} is a {task.config.family}; in Python use `reweight` of the "
+            "model, and `attention_zoo.calibrate.adapt`, which needs no labels"
         )
     return task
 

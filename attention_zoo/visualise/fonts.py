@@ -35,6 +35,12 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
         return _matplotlib_font(size) if name == "DejaVuSans.ttf" else None
 
 
+@functools.lru_cache(maxsize=2**15)
+def _length(name: str, size: int, text: str) -> float:
+    """Return how wide a text is, in pixels; a layout asks for each word several times."""
+    return _font(name, size).getlength(text)
+
+
 def _matplotlib_font(size: int) -> ImageFont.FreeTypeFont | None:
     """Matplotlib brings DejaVu Sans; find it without importing matplotlib."""
     found = importlib.util.find_spec("matplotlib")
@@ -114,7 +120,7 @@ class Fonts:
     def measure(self, text: str, size: float) -> float:
         """Return the width of `text` in units."""
         pixels = round(size * self.scale)
-        return sum(_font(name, pixels).getlength(stretch) for name, stretch in self.runs(text)) / self.scale
+        return sum(_length(name, pixels, stretch) for name, stretch in self.runs(text)) / self.scale
 
     def draw(self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: float, fill: str) -> None:
         """Draw `text` with its left end of the baseline at `place` (units)."""
@@ -122,7 +128,7 @@ class Fonts:
         for name, stretch in self.runs(text):
             font = _font(name, round(size * self.scale))
             draw.text((x, y), stretch, font=font, fill=fill, anchor="ls")
-            x += font.getlength(stretch)
+            x += _length(name, round(size * self.scale), stretch)
 
     def warning(self, text: str) -> str:
         """Return a sentence on what this machine cannot draw of `text`, or "" where all is well."""

@@ -6,6 +6,8 @@ the ends, colours are mixed in OKLab (Ottosson 2020), where equal steps look equ
 light (in dark pages: so dark) that the text on them keeps a contrast of at least 4.5 to 1 (WCAG 2.1, 1.4.3).
 """
 
+import functools
+
 import numpy as np
 
 PAPER = "#ffffff"
@@ -37,6 +39,7 @@ LIGHT = {
 
 MAP_LIGHT = (PAPER, "#1b9e78", "#00241a")
 MAP_DARK = (DARK["paper"], "#12805f", "#c9ffe9")
+STEPS = 1024  # colours that are told apart between two ends
 
 _TO_CONE = np.array(
     [
@@ -90,12 +93,17 @@ def ramp(values: np.ndarray, stops: tuple[str, ...]) -> np.ndarray:
     Returns:
         uint8 array of the shape of `values` + [3].
     """
-    corners = to_oklab(np.stack([from_hex(stop) for stop in stops]))
-    table_place = np.linspace(0.0, 1.0, 1024)
-    places = np.linspace(0.0, 1.0, len(stops))
-    table = from_oklab(np.stack([np.interp(table_place, places, corners[:, part]) for part in range(3)], axis=-1))
+    table = _table(tuple(stops))
     index = np.rint(np.clip(values, 0.0, 1.0) * (len(table) - 1)).astype(np.int32)
     return table[index]
+
+
+@functools.cache
+def _table(stops: tuple[str, ...]) -> np.ndarray:
+    """Return the colours along stops, in equal steps; made once, for a long text asks for one a word."""
+    corners = to_oklab(np.stack([from_hex(stop) for stop in stops]))
+    steps, places = np.linspace(0.0, 1.0, STEPS), np.linspace(0.0, 1.0, len(stops))
+    return from_oklab(np.stack([np.interp(steps, places, corners[:, part]) for part in range(3)], axis=-1))
 
 
 def marker(value: float, diverging: bool = False) -> str:

@@ -85,10 +85,18 @@ def test_calibrate_writes_a_model_and_says_what_changed(files, tmp_path, capsys)
     assert az.load(tmp_path / "mine").labels == az.load("clinc150_intent").labels
 
 
+def test_a_translator_is_looked_into_too(tmp_path, capsys):
+    record = tmp_path / "t.npz"
+    assert run("inspect", "multi30k_en_de", "A dog runs.", "Two men talk.", "--self-test", record) == 0
+    assert "decoder.block_1.cross_attention" in capsys.readouterr().out
+    assert run("self-test", "multi30k_en_de", record) == 0
+
+
 def test_what_cannot_work_is_told_in_a_sentence(files, detector, capsys):
     assert run("monitor", "clinc150_intent", "--detector", detector, "one text") == 2
     assert "the detector judges 16 inputs together, got 1" in capsys.readouterr().err
-    assert run("inspect", "multi30k_en_de", "a dog") == 2
+    words = ("--data", files / "learn.csv", "--held-out", files / "held.csv", "--output", files / "never")
+    assert run("calibrate", "multi30k_en_de", *words) == 2
     assert "this command is for classifiers" in capsys.readouterr().err
     words = ("--data", files / "learn.csv", "--held-out", files / "held.csv", "--rules", "temprature")
     assert run("calibrate", "clinc150_intent", *words, "--output", files / "never") == 2

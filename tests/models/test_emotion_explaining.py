@@ -151,4 +151,4 @@ def test_explanations_are_judged_by_hiding_stretches_of_modalities(faces, fusion
     task = trained(faces, epochs=4, fusion=fusion)
     row = faces["test"].rows([1])
     scores = task.predict(row, all_scores=True)[0].scores
-    check_faithfulness(task, row, min(scores, key=scores.get))
+    check_faithfulness(task, row, min(scores, key=scores.get), learned=False)
