@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from inspected import check_faithfulness, check_statistics, check_watched
+from inspected import check_faithfulness, check_statistics, check_watched, quick
 
 import attention_zoo as az
 from attention_zoo.audio import Sound
@@ -346,7 +346,8 @@ def test_other_backends_say_the_same(trained, kind, tmp_path):
 
 @KINDS
 def test_statistics_come_in_the_order_of_the_sounds(trained, kind):
-    check_statistics(trained(kind)[0], utterances(4, seed=4)[0])
+    with quick(trained(kind)[0]) as task:
+        check_statistics(task, utterances(4, seed=4)[0])
 
 
 @KINDS

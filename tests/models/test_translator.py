@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from inspected import check_faithfulness, check_statistics, check_watched
+from inspected import check_faithfulness, check_statistics, check_watched, quick
 
 import attention_zoo as az
 from attention_zoo import data, runtime
@@ -322,7 +322,8 @@ def test_a_damaged_preset_is_named(trained, tmp_path):
 
 @KINDS
 def test_statistics_come_in_the_order_of_the_texts(trained, kind):
-    check_statistics(trained(kind)[0], pairs(5, seed=4)[0])
+    with quick(trained(kind)[0]) as task:
+        check_statistics(task, pairs(5, seed=4)[0])
 
 
 @KINDS
