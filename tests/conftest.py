@@ -26,10 +26,10 @@ COMPILES = BACKEND in ("jax", "tensorflow")
 # Folders whose parametrized tests are sampled where models are compiled.
 SAMPLED = ("blocks", "calibrate", "layers", "models", "recipes", "search", "training")
 # Files that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every variant once;
-# recipes, whose trainings are those of the models' own tests.
+# rules in each family's searches; recipes, whose trainings are those of the models' own tests.
 ON_TORCH = (
     "calibrate/test_every_variant", "models/test_emotion_explaining", "models/test_emotion_recognizer",
-    "models/test_emotion_report", "notebooks/test_notebooks", "recipes/test_emotion_recognizer",
+    "models/test_emotion_report", "models/test_rules", "notebooks/test_notebooks", "recipes/test_emotion_recognizer",
     "recipes/test_speech_recognizer", "recipes/test_translator",
 )  # fmt: skip
 # Files that are run on torch and one backend that compiles: whole families, and what is the same on each backend beyond

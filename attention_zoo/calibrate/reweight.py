@@ -34,6 +34,7 @@ RULES: dict[str, type[Rule]] = {
     "repair": RepairRule,
     "balancer": AttentionBalancer,
 }
+OPEN = 8  # size of an axis that a model leaves open, while it is looked at
 Planned = tuple[tuple[str, Rule], ...]
 
 
@@ -211,7 +212,7 @@ class _Look(keras.layers.Layer):
     """Run a model once, in a trace that computes nothing, with a tape open."""
 
     def __init__(self, model: keras.Model, note: Callable[[Seen], Any]):
-        super().__init__()
+        super().__init__(name="look")
         self.model, self._note = model, note
 
     def call(self, inputs: Any) -> Any:
@@ -246,8 +247,21 @@ def sites_of(model: keras.Model, example: Any = None) -> dict[str, tuple[str, in
         found[dotted(seen.site.path)] = (seen.site.kind, int(heads))
         return seen.weights
 
-    _Look(model, note)(example)
+    # Small sizes first: a backend may have to compute, or cannot see that two ways to count an open size agree.
+    try:
+        _Look(model, note)(keras.tree.map_structure(_sized, example))
+    except Exception:  # of any layer that wants more than it is given here
+        found.clear()
+        _Look(model, note)(example)
     return found
+
+
+def _sized(tensor: Any) -> Any:
+    """Describe a tensor with a size for each axis that is open; of arrays nothing is open."""
+    if not isinstance(tensor, keras.KerasTensor):
+        return tensor
+    shape = [OPEN if size is None else size for size in tensor.shape]
+    return keras.KerasTensor(shape, dtype=tensor.dtype, name=tensor.name)
 
 
 def apart(model: keras.Model) -> tuple[keras.Model, Callable[[keras.Model], keras.Model]]:

@@ -66,7 +66,7 @@ class _OneStep(keras.layers.Layer):
     """Read a memory by one step of a decoder."""
 
     def __init__(self, decoder: TokenDecoder):
-        super().__init__()
+        super().__init__(name="one_step")
         self.decoder = decoder
         self.built = True
 

@@ -77,6 +77,7 @@ class Task(Inspecting):
 
     def _forget(self) -> None:
         """Drop parts that were made of the network and its rules; a family that keeps some says which."""
+        return None
 
     @property
     def network(self) -> keras.Model:

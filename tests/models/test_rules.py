@@ -1,4 +1,4 @@
-"""Rules of attention in every family: they act in whatever graph answers, are kept, or are refused."""
+"""Rules of attention in every family: they act in whatever answers, are kept, and refused where they cannot act."""
 
 import keras
 import numpy as np
@@ -71,10 +71,10 @@ def new(kind):
             "max_length": 12,
         }
         task = SpeechRecognizer.new(sounds(), ["abc ab", "ba c", "cab"], **{**sizes, **NETWORKS[kind]})
-    generator = np.random.default_rng(2)
+    generator, noise = np.random.default_rng(2), 0.1 if kind in RECOMMENDERS else 0.3
     for weight in task.model.trainable_weights:
         if len(weight.shape) > 1:
-            weight.assign(weight + 0.3 * generator.normal(size=weight.shape).astype("float32"))
+            weight.assign(weight + noise * generator.normal(size=weight.shape).astype("float32"))
     return task
 
 
@@ -84,6 +84,11 @@ def unchanging(kind):
     if kind == "streaming":  # where a gate, too, is made step by step, and a repair asks for all of it
         return {"*": rules, "*attention": "repair"}
     return [*rules, "repair"] if kind in STEPPING else list(RULES)
+
+
+def real(kind):
+    """Return rules that change maps; weights of DIN have signs, which a temperature does not expect."""
+    return [rule("head_gate", initial=0.5), *([] if kind == "din" else [rule("temperature", initial=2.5)])]
 
 
 def answers(task):
@@ -135,15 +140,15 @@ def test_rules_change_answers_and_so_do_their_numbers_afterwards(made, kind):
     changed = answers(task.reweight(rule("head_gate", initial=0.2)))
     assert np.abs(changed - plain).max() > 1e-3
     for one in task.model.rules:
-        one.factor.assign(keras.ops.ones_like(one.factor))
+        one.factor.assign(np.ones(one.factor.shape))
     np.testing.assert_allclose(answers(task), plain, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", STRONG)
+@pytest.mark.parametrize("names", [("temperature",), ("head_gate",), tuple(STRONG)], ids=["sharp", "gated", "all"])
 @SEARCHES
-def test_a_search_step_by_step_is_worth_what_the_network_says_of_it_at_once(made, kind, name):
-    task = made(kind).reweight(rule(name, **STRONG[name]))
-    settings = Decoding(beam=3, max_length=10, length_penalty=0.0)
+def test_a_search_step_by_step_is_worth_what_the_network_says_of_it_at_once(made, kind, names):
+    task = made(kind).reweight([rule(name, **STRONG[name]) for name in names])
+    settings = Decoding(beam=3, max_length=7, length_penalty=0.0)
     if kind in TRANSLATORS:
         ids = task.preprocessor(texts(3))["source_ids"]
         inputs = {"source_ids": ids}
@@ -181,7 +186,7 @@ def test_a_stream_hears_what_the_whole_sound_says_with_rules(made):
 
 @KINDS
 def test_what_was_saved_answers_with_its_rules(made, kind, tmp_path):
-    task = made(kind).reweight({"*": [rule("temperature", initial=2.5), rule("head_gate", initial=0.5)]})
+    task = made(kind).reweight(real(kind))
     for one in task.model.rules:
         one.weights[0].assign(one.weights[0] + 0.1)
     wanted = answers(task)
@@ -268,7 +273,7 @@ def exported(task, folder):
 def test_an_export_answers_with_the_rules(made, kind, tmp_path):
     task = made(kind)
     plain = answers(task)
-    task.reweight([rule("temperature", initial=2.5), rule("head_gate", initial=0.5)])
+    task.reweight(real(kind))
     assert np.abs(answers(task) - plain).max() > 1e-4
     found, wanted = exported(task, tmp_path / "out")
     np.testing.assert_allclose(found, wanted, atol=2e-3)
