@@ -44,14 +44,14 @@ def check_watched(runner, graph, task, inputs):
 def check_faithfulness(task, given, other, learned=True):
     """Ask how faithful each explanation is: hiding what matters most must hurt more than chance.
 
-    What has not `learned` may be as sure of an answer without any input.
+    What has not `learned` to need its input may be as sure of an answer without any.
     """
     answer = task.answered(given)
     for method in task.methods:
         found = task.faithfulness(given, method, answer=answer, orders=8)
         assert np.isfinite(found.gain) and 0 <= found.deletion <= 1 and 0 <= found.insertion <= 1
         if method == "occlusion":
-            assert found.gain > 0
+            assert found.gain > 0 or not learned
     parts = len(task.trial(given, answer, "occlusion")[0])
     importance, score = task.trial(given, answer, "attention")
     assert importance.shape == (parts,)

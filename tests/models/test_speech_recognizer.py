@@ -353,4 +353,5 @@ def test_statistics_come_in_the_order_of_the_sounds(trained, kind):
 @KINDS
 def test_explanations_are_judged_by_hiding_stretches_of_the_sound(trained, kind):
     generator = np.random.default_rng(5)
-    check_faithfulness(trained(kind)[0], spoken("abe dc", generator), "cc cc")
+    # A decoder that is told what was written before may know the next letter without listening.
+    check_faithfulness(trained(kind)[0], spoken("abe dc", generator), "cc cc", learned=kind != "las")
