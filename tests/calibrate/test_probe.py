@@ -63,7 +63,7 @@ def test_of_a_long_map_a_sample_of_rows_says_nearly_the_same(length, options):
     whole, some = (probe(model, rows=rows).predict(arrays, verbose=0) for rows in (200, 64))
     entropy = MIX.index("entropy")
     np.testing.assert_allclose(some["output"], whole["output"], atol=1e-5)
-    np.testing.assert_allclose(some["statistics.eye"][..., entropy], whole["statistics.eye"][..., entropy], atol=0.02)
+    np.testing.assert_allclose(some["statistics.eye"][..., entropy], whole["statistics.eye"][..., entropy], atol=0.03)
 
 
 def test_a_sample_as_large_as_the_map_is_the_map():

@@ -125,16 +125,9 @@ class StepwiseAlignment(keras.layers.Layer):
             # The memory is read where it lies: no copy for each query.
             queries = ops.reshape(query, (ops.shape(prepared.memory)[0], -1, query.shape[-1]))
             weights, state = self.weigh(queries, prepared, state, None, training)
-        weights = self._changed(ops.cast(weights, self.compute_dtype), prepared.mask, path)
+        weights = _changed(path or site_path(self), ops.cast(weights, self.compute_dtype), prepared.mask)
         contexts = ops.reshape(_mix(weights, prepared.memory), (-1, prepared.memory.shape[-1]))
         return contexts, ops.reshape(weights, (-1, ops.shape(weights)[-1])), state
-
-    def _changed(self, weights: Any, mask: Any, path: str | None) -> Any:
-        """Return what tapes make of the weights of a step, [batch, query, key]; the next state knows nothing of it."""
-        if not watched():
-            return weights
-        site = Site(path or site_path(self), "mix", ("batch", "head", "query", "key"))
-        return ops.squeeze(tap_in_loop(site, ops.expand_dims(weights, 1), ops.expand_dims(mask > 0.5, (1, 2))), 1)
 
     def weigh_one(self, query: Any, prepared: Prepared, state: tuple, training: bool | None) -> tuple[Any, tuple]:
         """Weigh for one query [batch, width]; return float32 [batch, key] and the next state."""
@@ -233,3 +226,11 @@ def initial_weights(memory: Any, first: float = 0.0) -> Any:
     memory = memory.memory if isinstance(memory, Prepared) else memory
     zeros = ops.zeros_like(ops.cast(memory[:, :, 0], "float32"))
     return ops.concatenate([zeros[:, :1] + first, zeros[:, 1:]], axis=1)
+
+
+def _changed(path: str, weights: Any, mask: Any) -> Any:
+    """Return what tapes make of the weights of a step, [batch, query, key]; the next state knows nothing of it."""
+    if not watched():
+        return weights
+    site = Site(path, "mix", ("batch", "head", "query", "key"))
+    return ops.squeeze(tap_in_loop(site, ops.expand_dims(weights, 1), ops.expand_dims(mask > 0.5, (1, 2))), 1)
