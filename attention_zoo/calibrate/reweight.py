@@ -193,7 +193,7 @@ def apply(rules: Iterable[Rule], seen: Seen) -> Any:
         seen: the map.
 
     Returns:
-        The map in its own axes and type.
+        The map in its own axes and type. Of maps that mix, rules see magnitudes, and each weight keeps its sign.
     """
     weights = ops.cast(seen.weights, "float32")
     if seen.site.kind == "gate":
@@ -203,9 +203,11 @@ def apply(rules: Iterable[Rule], seen: Seen) -> Any:
             rows = one(rows, ops.ones_like(rows, dtype="bool"))
         return ops.cast(ops.reshape(rows, shape), seen.weights.dtype)
     rows, allowed = as_rows(weights, seen.mask, seen.site.axes)
+    signs = ops.where(rows < 0, -1.0, 1.0)  # exact: what rules leave alone comes back bit by bit
+    rows = rows * signs
     for one in rules:
         rows = one(rows, allowed)
-    return ops.cast(from_rows(rows, weights, seen.site.axes), seen.weights.dtype)
+    return ops.cast(from_rows(rows * signs, weights, seen.site.axes), seen.weights.dtype)
 
 
 class _Look(keras.layers.Layer):

@@ -1,8 +1,9 @@
 """Rules: layers that change an attention map at the moment when it is made; each begins by changing nothing.
 
-A rule sees maps as float32 [batch, head, query, key], none negative, and keeps the sum of each row unless it says
-otherwise. Its parameters are one a head. With the parameters that it begins with, its output is its input, bit by bit:
-what it adds is multiplied by exactly 0, what it multiplies with is exactly 1.
+A rule sees maps as float32 [batch, head, query, key], none negative (of signed maps the magnitudes; signs stay as they
+are), and keeps the sum of each row unless it says otherwise. Its parameters are one a head. With the parameters that
+it begins with, its output is its input, bit by bit: what it adds is multiplied by exactly 0, what it multiplies with is
+exactly 1.
 """
 
 import abc

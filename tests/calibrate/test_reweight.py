@@ -6,6 +6,8 @@ import pytest
 from keras import ops
 
 from attention_zoo.calibrate import RULES, AttentionBalancer, FaultRule, capture, collect, reweight, rule
+from attention_zoo.calibrate.reweight import apply
+from attention_zoo.core.tape import Seen, Site
 from attention_zoo.export.together import Together
 from attention_zoo.layers import InputFeeding, MultiHeadAttention
 from attention_zoo.layers import get as get_layer
@@ -128,6 +130,22 @@ def test_a_balancer_opens_a_head_that_has_collapsed_on_one_key():
     found = applied(AttentionBalancer(0.6, 0.9), weights)
     assert found[..., 3].max() < 0.9
     assert (found.argmax(-1) == 3).all()
+
+
+def test_of_signed_maps_rules_see_magnitudes_and_leave_the_signs():
+    random = np.random.default_rng(2)
+    weights = maps() * random.choice([-1.0, 1.0], size=maps().shape).astype("float32")
+    seen = Seen("site", Site("site", "mix", ("batch", "head", "query", "key")), ops.convert_to_tensor(weights))
+
+    def after(one):
+        one.build(weights.shape)
+        return ops.convert_to_numpy(apply([one], seen))
+
+    np.testing.assert_array_equal(after(rule("temperature")), weights)
+    np.testing.assert_array_equal(after(rule("balancer")), weights)
+    hot = after(rule("temperature", initial=3.0))
+    np.testing.assert_array_equal(np.sign(hot), np.sign(weights))
+    np.testing.assert_allclose(np.abs(hot), applied(rule("temperature", initial=3.0)), atol=1e-6)
 
 
 def test_rules_are_for_the_sites_of_their_glob():

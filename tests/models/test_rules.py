@@ -87,8 +87,8 @@ def unchanging(kind):
 
 
 def real(kind):
-    """Return rules that change maps; weights of DIN have signs, which a temperature does not expect."""
-    return [rule("head_gate", initial=0.5), *([] if kind == "din" else [rule("temperature", initial=2.5)])]
+    """Return rules that change maps."""
+    return [rule("head_gate", initial=0.5), rule("temperature", initial=2.5)]
 
 
 def answers(task):
