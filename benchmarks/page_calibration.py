@@ -109,7 +109,7 @@ def _rows(parts: dict, part: str) -> list[dict]:
 def _notes(found: dict) -> list[str]:
     """Say what is otherwise with some presets."""
     drawn = _those(found, lambda parts: parts.get("faults", {}).get("windows", {}).get("overlap"))
-    heard = _those(found, lambda parts: parts.get("family") == "speech_recognizer")
+    heard = _those(found, lambda parts: parts.get("family") in ("speech_recognizer", "emotion_recognizer"))
     lines = []
     if drawn:
         lines += ["", f"Of {drawn} test inputs are too few for 20 windows: windows are drawn, and overlap."]

@@ -1,6 +1,7 @@
 """What `benchmarks/calibration.py` needs of a preset: arrays, other inputs, how good answers are, lessons.
 
-Here is what all presets have, and classifiers, whose validation data is normal; sequences: `subjects_sequence.py`.
+Here is what all presets have, and classifiers, whose validation data is normal; sequences: `subjects_sequence.py`,
+rows of several modalities and histories: `subjects_rows.py`.
 """
 
 import abc
@@ -159,7 +160,7 @@ class ClassifierSubject(Subject):
 
         arrays = self.arrays[split] if arrays is None else arrays
         logits = np.nan_to_num(model.predict(arrays, verbose=0, batch_size=256)) / self.task.temperature
-        found = outcomes(logits, self.truths[split][: len(arrays)])
+        found = outcomes(logits, self.truths[split][: examples(arrays)])
         return {"accuracy": found.mean("accuracy"), "nll": found.mean("nll")}
 
     def lessons(self) -> tuple[dict[str, Any], int]:
@@ -181,6 +182,7 @@ def subject_of(name: str) -> Subject:
         SystemExit: if it is of a family that this benchmark does not know.
     """
     # Imported here: they are made of what stands in this file.
+    from subjects_rows import EmotionSubject, RecommenderSubject
     from subjects_sequence import RecognizerSubject, TranslatorSubject
 
     import attention_zoo as az
@@ -191,6 +193,8 @@ def subject_of(name: str) -> Subject:
         "image_classifier": ClassifierSubject,
         "translator": TranslatorSubject,
         "speech_recognizer": RecognizerSubject,
+        "emotion_recognizer": EmotionSubject,
+        "recommender": RecommenderSubject,
     }
     task = az.load(name)
     if task.card.family not in families:

@@ -12,6 +12,7 @@ among what is no padding, scaled to 0 ... 1, of queries and keys alike; delta = 
 | distance | sum p abs(delta) | 0 ... 1 |
 | offset | sum p delta | -1 (looks back) ... 1 (looks ahead) |
 | diagonality | sum p exp(-delta^2 / (2 0.2^2)) | 0 ... 1 |
+| own, before, after | p of the query's own key, of the one before it, of the one after it; 0 where there is none | 0 ... 1 |
 | coverage | entropy of the mean row / log(keys) | 0 ... 1 (all keys are looked at alike) |
 | agreement | 1 - JS(p, mean of the heads' p) / log 2 | 0 ... 1 (all heads alike) |
 | rank | (sum of squared singular values)^2 / sum of their fourth powers / min(rows, keys) of the map of p | 0 ... 1 |
@@ -107,7 +108,7 @@ def mix_statistics(weights: Any, allowed: Any) -> Any:
     Returns:
         [batch, head, statistics], in the order of `watch.names.MIX`.
 
-    Cost: about 25 passes over the map, and query x query x key for the rank.
+    Cost: about 30 passes over the map, and query x query x key for the rank.
     """
     weights = ops.abs(weights)
     ones = ops.ones_like(weights[:, :1])
@@ -158,10 +159,15 @@ def _largest(shares: Any) -> Any:
 
 
 def _by_place(shares: Any, seen: Any, rows: Any) -> list[Any]:
-    """Return sink, distance, offset, diagonality and the profile, each [batch, head]."""
+    """Return sink, distance, offset, diagonality, before, own, after and the profile, each [batch, head]."""
     keys = ops.cast(ops.any(seen > 0, axis=2), "float32")
-    first = keys * ops.cast(ops.cumsum(keys, axis=-1) < 1.5, "float32")
-    delta = ops.expand_dims(places(keys), 2) - ops.expand_dims(places(rows), 3)
+    ranks, last = ops.cumsum(keys, axis=-1), ops.sum(keys, axis=-1, keepdims=True) - 1.0
+    first = keys * ops.cast(ranks < 1.5, "float32")
+    at = places(rows)
+    delta = ops.expand_dims(places(keys), 2) - ops.expand_dims(at, 3)
+    # In whole keys from the one at the query's place, which is its own where both are of one sequence.
+    steps = ops.expand_dims(ranks - 1.0, 2) - ops.expand_dims(ops.round(at * last), 3)
+    real = shares * ops.expand_dims(keys, 2)
     diagonal = ops.exp(ops.square(delta) * (-0.5 / _WIDTH**2))
     below = [_mean(ops.sum(shares * ops.cast(delta < edge, "float32"), axis=-1), rows) for edge in _edges()]
     whole = _mean(ops.sum(shares, axis=-1), rows)
@@ -170,6 +176,7 @@ def _by_place(shares: Any, seen: Any, rows: Any) -> list[Any]:
         _mean(ops.sum(shares * ops.abs(delta), axis=-1), rows),
         _mean(ops.sum(shares * delta, axis=-1), rows),
         _mean(ops.sum(shares * diagonal, axis=-1), rows),
+        *(_mean(ops.sum(real * ops.cast(ops.equal(steps, one), "float32"), axis=-1), rows) for one in (-1.0, 0.0, 1.0)),
         below[0],
         *(after - before for before, after in zip(below, (*below[1:], whole))),
     ]

@@ -71,7 +71,7 @@ def hide_queries(rows: Any, masks: Masks) -> Any:
 
 
 def evenly_spaced(length: Any, rows: int) -> tuple[Any, Any]:
-    """Return the places of evenly spaced rows of a map, and which of them count.
+    """Return the places of evenly spaced rows of a map, the first and the last among them, and which of them count.
 
     Args:
         length: rows that there are; int or a tensor.
@@ -80,5 +80,6 @@ def evenly_spaced(length: Any, rows: int) -> tuple[Any, Any]:
     Returns:
         int [rows] and bool [rows].
     """
-    chosen = ops.arange(rows) * length // rows
+    gaps = max(rows - 1, 1)
+    chosen = (2 * ops.arange(rows) * (length - 1) + gaps) // (2 * gaps)  # rounded
     return chosen, ops.concatenate([ops.ones_like(chosen[:1], dtype="bool"), chosen[1:] > chosen[:-1]], axis=0)

@@ -25,7 +25,7 @@ SIGNS: dict[str, dict[str, int]] = {
     "sink": {"sink": 1},
     "collapsed": {"entropy": -1, "peak": 1},
     "uniform": {"entropy": 1, "peak": -1, "top5": -1},
-    "shifted": {"offset": 0, "distance": 0},
+    "shifted": {"offset": 0, "distance": 0, "before": 0, "own": 0, "after": 0},
     "drift": {f"profile_{number}": 0 for number in range(8)},
 }
 DEAD = {"mass": 0.05, "mean": 0.02}  # a mean under this is nothing
@@ -94,7 +94,7 @@ def classify(
     3. sink: the weight of the first key speaks, upwards, and is most of the largest weight, which has not fallen.
     4. collapsed: entropy speaks downwards, or the largest weight upwards.
     5. uniform: entropy speaks upwards, or the largest weight or the five largest downwards.
-    6. shifted: offset or distance speaks.
+    6. shifted: offset or distance speaks, or the weight of the query's own key or of a key next to it.
     7. drift: a bin of the profile speaks.
     8. unusual: none of these; the statistic that is farthest out is named.
 

@@ -48,6 +48,9 @@ def test_a_diagonal_map_is_sharp_and_of_full_rank():
         "sink": 1 / 6,
         "distance": 0,
         "diagonality": 1,
+        "own": 1,
+        "before": 0,
+        "after": 0,
         "coverage": 1,
         "rank": 1,
     }
@@ -60,6 +63,25 @@ def test_all_weight_on_the_first_key_is_a_sink_that_looks_back():
     (found,) = measured(weights, everything(5, 5))[0]
     wanted = {"sink": 1, "coverage": 0, "distance": 0.5, "offset": -0.5, "rank": 1 / 5}
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_shift_moves_the_weight_of_the_own_key_to_the_next():
+    weights = np.random.default_rng(3).dirichlet(np.ones(6), (1, 1, 6))
+    (found,) = measured(weights, everything(6, 6))[0]
+    (shifted,) = measured(np.roll(weights, 1, axis=-1), everything(6, 6))[0]
+    assert found["own"] == pytest.approx(np.trace(weights[0, 0]) / 6, abs=1e-6)
+    assert found["before"] == pytest.approx(np.trace(weights[0, 0], -1) / 6, abs=1e-6)
+    assert shifted["after"] == pytest.approx(np.trace(weights[0, 0]) / 6 - weights[0, 0, 5, 5] / 6, abs=1e-6)
+
+
+def test_the_own_key_of_a_query_is_that_at_its_place_where_rows_are_few():
+    rows, keys = 64, 200
+    weights, mask = np.zeros((1, 1, keys, keys)), everything(keys, keys)
+    weights[0, 0, np.arange(keys), np.arange(keys)] = 1
+    seen = Seen("site", Site("site", "mix", FOUR), ops.convert_to_tensor(weights), ops.convert_to_tensor(mask))
+    found = ops.convert_to_numpy(statistics_of(seen, most=rows))[0, 0]
+    assert found[MIX.index("own")] == pytest.approx(1, abs=1e-6)
+    assert found[MIX.index("distance")] == pytest.approx(0, abs=3e-3)
 
 
 def test_the_first_key_is_the_first_that_may_be_seen():

@@ -25,6 +25,8 @@ def maps_to_statistics(maps):
     singular = singular / np.maximum(singular.sum(-1, keepdims=True), 1e-9)
     rank = np.exp(-(singular * np.log(singular + 1e-12)).sum(-1)) / keys
     bins = np.clip(((offsets + 1.0) / 2.0 * BINS).astype(int), 0, BINS - 1)
+    own = np.rint(np.linspace(0.0, 1.0, maps.shape[2]) * (keys - 1))
+    near = {name: own[:, None] + step == np.arange(keys) for name, step in (("before", -1), ("own", 0), ("after", 1))}
     profile = [(share * (bins == number)).sum(-1).mean(-1) for number in range(BINS)]
     found = {
         "entropy": entropy.mean(-1),
@@ -34,6 +36,7 @@ def maps_to_statistics(maps):
         "distance": (share * np.abs(offsets)).sum(-1).mean(-1),
         "offset": (share * offsets).sum(-1).mean(-1),
         "diagonality": 1.0 - (share * np.abs(offsets)).sum(-1).mean(-1),
+        **{name: (share * there).sum(-1).mean(-1) for name, there in near.items()},
         "coverage": coverage,
         "agreement": agreement,
         "rank": rank,

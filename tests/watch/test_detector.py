@@ -167,7 +167,7 @@ def test_what_cannot_be_judged_is_refused(detector, normal):
         detector.judge(short)
     with pytest.raises(ZooValueError, match="must hold the site 'encoder_1', got encoder_0"):
         detector.judge({"encoder_0": normal["encoder_0"]})
-    with pytest.raises(ZooValueError, match=r"'encoder_0' must be \[examples, 4 heads, 19\], got \[16, 3, 19\]"):
+    with pytest.raises(ZooValueError, match=r"'encoder_0' must be \[examples, 4 heads, 22\], got \[16, 3, 22\]"):
         detector.judge({**cut(normal, 0), "encoder_0": normal["encoder_0"][:WINDOW, :3]})
     with pytest.raises(ZooValueError, match="equally many"):
         detector.judge({**normal, "gate": normal["gate"][:20]})
