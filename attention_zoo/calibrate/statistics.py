@@ -12,7 +12,7 @@ among what is no padding, scaled to 0 ... 1, of queries and keys alike; delta = 
 | distance | sum p abs(delta) | 0 ... 1 |
 | offset | sum p delta | -1 (looks back) ... 1 (looks ahead) |
 | diagonality | sum p exp(-delta^2 / (2 0.2^2)) | 0 ... 1 |
-| own, before, after | p of the query's own key, of the one before it, of the one after it; 0 where there is none | 0 ... 1 |
+| before, own, after | p of the key before the query's own, of that one, of the one after it; 0 of none | 0 ... 1 |
 | coverage | entropy of the mean row / log(keys) | 0 ... 1 (all keys are looked at alike) |
 | agreement | 1 - JS(p, mean of the heads' p) / log 2 | 0 ... 1 (all heads alike) |
 | rank | (sum of squared singular values)^2 / sum of their fourth powers / min(rows, keys) of the map of p | 0 ... 1 |

@@ -23,7 +23,7 @@ def inspect(
     column: Column = None,
     baseline: Annotated[Path | None, typer.Option(help="write the table here (.json, .parquet)")] = None,
     detector: Annotated[Path | None, typer.Option(help="learn what is normal and write it here (.npz)")] = None,
-    method: Annotated[str, typer.Option(help="of the detector: robust_z, mahalanobis, autoencoder")] = "robust_z",
+    method: Annotated[str, typer.Option(help="of the detector: robust_z, mahalanobis, autoencoder")] = "mahalanobis",
     false_alarms: Annotated[float, typer.Option(help="share of normal windows that may raise an alarm")] = 0.01,
     window: Annotated[int, typer.Option(help="inputs that are judged together")] = 16,
     self_test: Annotated[

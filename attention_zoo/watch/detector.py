@@ -64,7 +64,7 @@ class AttentionDetector:
 
     trainer: ClassVar[Callable[..., Any] | None] = None  # what trains the network of a method that has one
 
-    def __init__(self, method: str = "robust_z", false_alarms: float = 0.01, window: int = 16):
+    def __init__(self, method: str = "mahalanobis", false_alarms: float = 0.01, window: int = 16):
         find(method)
         if isinstance(false_alarms, bool) or not isinstance(false_alarms, Real) or not 0 < false_alarms < 0.5:
             raise ZooValueError(f"false_alarms must be over 0 and under 0.5 (share of windows), got {false_alarms!r}")
