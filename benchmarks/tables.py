@@ -55,7 +55,7 @@ def zoo() -> list[dict]:
 
 SHOWN = (
     "test_accuracy", "test_macro_f1", "test_out_of_scope_auroc", "test_bleu", "test_bleu_tokenised", "test_wer",
-    "test_cer",
+    "test_cer", "test_recall@10", "test_ndcg@10",
 )  # fmt: skip
 
 

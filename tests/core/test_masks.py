@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from attention_zoo.core.masks import Masks, as_pairs, both, hide_queries, pair_mask
+from attention_zoo.core.masks import Masks, as_pairs, both, evenly_spaced, hide_queries, pair_mask
 
 
 def numbers(tensor):
@@ -46,3 +46,11 @@ def test_padded_queries_are_set_to_zero_and_no_others():
     found = numbers(hide_queries(ops.convert_to_tensor(rows), Masks(queries=queries)))
     np.testing.assert_array_equal(found, rows * queries[:, None, :, None])
     assert hide_queries(rows, Masks()) is rows
+
+
+@pytest.mark.parametrize("length", [1, 5, 64, 65, 200, 4096])
+def test_evenly_spaced_rows_reach_from_the_first_to_the_last(length):
+    chosen, fresh = map(numbers, evenly_spaced(length, 64))
+    found = chosen[fresh]
+    assert found.tolist() == sorted({round(row * (length - 1) / 63) for row in range(64)})
+    assert len(found) == min(length, 64) and found[-1] == length - 1
