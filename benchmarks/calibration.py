@@ -1,7 +1,7 @@
 """Break attention on purpose: is it found, how soon, and does a correction mend it? And what does watching cost?
 
     ATTENTION_ZOO_DATA=... python benchmarks/calibration.py clinc150_intent faults self_test correction calibrate \
-        explain overhead
+        explain rules overhead
 
 Parts that `benchmarks/results/calibration_PRESET.json` holds already are left out; `--again` measures them anew. What
 is normal, what is judged and by which measure depends on the family: `subjects.py`, `subjects_sequence.py`.
@@ -17,12 +17,14 @@ as long as the shortest), that is told apart. self_test: the same faults, with 3
 model in batches of other sizes. correction: all heads of a site are broken; rules learn only for classifiers, as
 `calibrate` knows no other loss. calibrate: rules of a classifier learn on validation data, clean or noisy, and are
 judged on test data of the same kind. explain: deletion and insertion of 60 test inputs (30 sounds) against random
-orders. overhead: time, each backend for itself.
+orders. rules: by how much new rules change outputs, and how exact an export with rules is. overhead: time. The last two
+are measured on the backend of this process, each backend for itself.
 """
 
 import argparse
 import importlib
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,29 @@ def explain(subject: Subject) -> list[dict]:
     return rows
 
 
+def rules(subject: Subject) -> dict:
+    """Say by how much rules that begin change outputs of a model that is watched; export rules that are at work."""
+    import keras
+
+    from attention_zoo.calibrate import RULES, capture, reweight, rule
+
+    arrays = first(subject.arrays["test"], 2 * WINDOW)
+    watched = capture(subject.model).predict(arrays, verbose=0)
+    found = reweight(subject.model, list(RULES), arrays).predict(arrays, verbose=0)
+    # Where a model has one output, `capture` calls it "output".
+    found = found if isinstance(found, dict) else {"output": found}
+    change = max(float(np.abs(np.asarray(value) - watched[name]).max()) for name, value in found.items())
+    row = {"backend": keras.backend.backend(), "rules": len(RULES), "change": change, "export": None}
+    if subject.learns:  # of the others exports are several graphs, whose answers tests compare
+        task, plain = subject.task, np.asarray(subject.model.predict(arrays, verbose=0))
+        task.reweight([rule("temperature", initial=2.0), rule("head_gate", initial=0.5)])
+        row["effect"] = float(np.abs(np.asarray(task.model.predict(arrays, verbose=0)) - plain).max())
+        with tempfile.TemporaryDirectory() as folder:
+            row["export"] = max(task.export(folder, "onnx").differences.values())
+    print(row, flush=True)
+    return row
+
+
 def overhead(subject: Subject) -> dict:
     """Time what watching costs on this backend: a closed tap, a probe, a monitor in training."""
     import keras
@@ -312,8 +337,10 @@ PARTS = {
     "correction": correction,
     "calibrate": calibrating,
     "explain": explain,
+    "rules": rules,
     "overhead": overhead,
 }
+EACH = ("rules", "overhead")  # measured on each backend for itself
 
 
 def main() -> None:
@@ -333,9 +360,9 @@ def main() -> None:
     subject.heads = options.heads or subject.heads
     found |= {"family": subject.task.card.family, "measure": subject.measure}
     for part in options.parts:
-        if part == "overhead":
+        if part in EACH:
             rows = {row["backend"]: row for row in found.get(part, [])}
-            row = overhead(subject)
+            row = PARTS[part](subject)
             found[part] = list({**rows, row["backend"]: row}.values())
         elif part not in found or options.again:
             began = time.perf_counter()

@@ -207,6 +207,28 @@ def costs(found: dict) -> list[str]:
     return [*lines, *table(found, ["backend", "closed", "probe, against closed", "monitor"], rows), ""]
 
 
+def new_rules(found: dict) -> list[str]:
+    """Write what rules do that begin, and how exact exports are."""
+    if not any("rules" in parts for parts in found.values()):
+        return []
+    lines = [
+        "## Rules that begin, and rules that leave",
+        "",
+        "New rules: the largest change of an output when all kinds of rules are put into a model that is watched, each",
+        "as it begins. Export: the largest difference between the ONNX graph and the model, with `temperature` 2 and",
+        "`head_gate` 0.5 at all sites (effect: how far these move the logits).",
+        "",
+    ]
+
+    def rows(parts: dict) -> Iterator[list[str]]:
+        for row in parts.get("rules", []):
+            export = "-" if row["export"] is None else f"{row['export']:.1e}"
+            effect = f"{row['effect']:.2f}" if "effect" in row else "-"
+            yield [row["backend"], str(row["rules"]), f"{row['change']:g}", effect, export]
+
+    return [*lines, *table(found, ["backend", "kinds of rules", "new rules", "effect", "export"], rows), ""]
+
+
 def memory(found: dict) -> list[str]:
     """Write how memory grows with length."""
     if not found:
@@ -235,6 +257,9 @@ def drawing(found: dict) -> list[str]:
     ]
 
 
+PARTS = (faults, corrections, calibrations, explanations, new_rules, costs)
+
+
 def page(found: dict, more: dict, made: str) -> str:
     """Return the page.
 
@@ -243,6 +268,6 @@ def page(found: dict, more: dict, made: str) -> str:
         more: results that are of no preset: "probe_memory", "drawing", empty where they were not measured.
         made: the line that says that the page is made.
     """
-    lines = [line for part in (faults, corrections, calibrations, explanations, costs) for line in part(found)]
+    lines = [line for part in PARTS for line in part(found)]
     lines += [*memory(more["probe_memory"]), *drawing(more["drawing"])]
     return "\n".join(["# Calibration: what was measured", "", made, *lines]).rstrip() + "\n"
