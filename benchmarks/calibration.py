@@ -346,19 +346,21 @@ EACH = ("rules", "overhead")  # measured on each backend for itself
 def main() -> None:
     """Measure parts of one preset."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("preset")
+    parser.add_argument("preset", help="a name, or the folder of a model that is not among the presets")
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--heads", type=int, help="heads of each site that are broken")
     parser.add_argument("--folder", type=Path, default=harness.RESULTS, help="where the results are kept")
     options = parser.parse_args()
-    path = options.folder / f"calibration_{options.preset}.json"
-    found = json.loads(path.read_text("utf-8")) if path.exists() else {"preset": options.preset}
     subject = subject_of(options.preset)
+    card = subject.task.card
+    path = options.folder / f"calibration_{card.name}.json"
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {"preset": card.name}
+    found |= {} if card.name == options.preset else {"command": card.command}
     if "calibrate" in options.parts and not subject.learns:
         raise SystemExit(f"calibrate learns from logits of classes: {options.preset} must be a classifier, and is none")
     subject.heads = options.heads or subject.heads
-    found |= {"family": subject.task.card.family, "measure": subject.measure}
+    found |= {"family": card.family, "measure": subject.measure}
     for part in options.parts:
         if part in EACH:
             rows = {row["backend"]: row for row in found.get(part, [])}

@@ -115,6 +115,9 @@ def _notes(found: dict) -> list[str]:
         lines += ["", f"Of {drawn} test inputs are too few for 20 windows: windows are drawn, and overlap."]
     if heard:
         lines += ["", f"Of {heard} training data is normal, as there is too little validation data."]
+    for preset, parts in found.items():
+        if "command" in parts:
+            lines += ["", f"`{preset}` is not among the presets: `{parts['command']}` trains it."]
     for part in ("faults", "self_test"):
         if few := _those(found, lambda parts, part=part: parts.get(part, {}).get("heads of a site")):
             lines += ["", f"Of {few} not all heads were broken but some of each site, drawn by chance ({part})."]

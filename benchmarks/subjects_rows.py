@@ -2,8 +2,8 @@
 
 Of the recognizer of RAVDESS, which has no official split, fold 0 of its actors is judged; actors of training and of
 validation are normal together, as there are but 300 clips of the latter. What is usual on voices heard in training may
-be less so on new ones. Of recommenders the histories before the item of validation are normal, and those before the
-item of the test are judged.
+be less so on new ones. Of recommenders the histories before the item of the test are normal of some users, and judged
+of others: those before the item of validation are shorter, and each network sees that.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 from subjects import BATCH, LIMIT, ClassifierSubject, Subject, chosen, examples, first
-from subjects_sequence import CUT, NOISE, RecognizerSubject, hiss
+from subjects_sequence import CUT, NOISE, hiss, of_all_rows
 
 STEPS = 300  # of a training, for the time of a step
 TAUGHT = 320  # examples that a model is taught with
@@ -54,8 +54,9 @@ class EmotionSubject(ClassifierSubject):
         more = max(self.frames - arrays["audio"].shape[1], 0)
         return {**arrays, "audio": np.pad(arrays["audio"], ((0, 0), (0, more), (0, 0)))}
 
-    # A probe looks at 64 rows of a long map; a layer whose map a rule changes forms all of it.
-    statistics = RecognizerSubject.statistics
+    def statistics(self, model: keras.Model, arrays: Any, batch_size: int = BATCH) -> dict[str, np.ndarray]:
+        """Return statistics of all rows: a probe looks at 64 of a long map, a rule lets a layer form all of it."""
+        return of_all_rows(model, arrays, arrays["audio"].shape[1], batch_size)
 
     def noisy(self, split: str) -> dict[str, Any]:
         """Return clips with white noise over the voice."""
@@ -94,9 +95,10 @@ class RecommenderSubject(Subject):
     judged = LIMIT
 
     def read(self, dataset: Any, split: str) -> None:
-        """Read 2,400 histories of the validation or of the test, drawn by chance."""
-        part = dataset["val" if split == "normal" else split]
-        numbers = np.random.default_rng(0).permutation(len(part))[:LIMIT].tolist()
+        """Read the histories of 2,400 users of the test, drawn by chance; of "normal" and of "test" others."""
+        part = dataset["test"]
+        numbers = np.random.default_rng(0).permutation(len(part))[: 2 * LIMIT].tolist()
+        numbers = numbers[:LIMIT] if split == "normal" else numbers[LIMIT:]
         histories, targets = part["history"], part["target"]
         self.inputs[split] = [list(histories[number]) for number in numbers]
         self.truths[split] = self.task.preprocessor.index.lookup([targets[number] for number in numbers])

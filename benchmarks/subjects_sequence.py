@@ -201,12 +201,7 @@ class RecognizerSubject(SequenceSubject):
 
     def statistics(self, model: keras.Model, arrays: Any, batch_size: int = BATCH) -> dict[str, np.ndarray]:
         """Return statistics of all rows of a model's maps."""
-        from attention_zoo.calibrate import probe
-        from attention_zoo.watch import statistics_in
-
-        probed = probe(model, rows=arrays["features"].shape[1], outputs=False)
-        found = statistics_in(probed.predict(arrays, verbose=0, batch_size=batch_size))
-        return {site: found[site] for site in probed.sites}
+        return of_all_rows(model, arrays, arrays["features"].shape[1], batch_size)
 
     def lengths(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the frames of each sound, and the ids of each row where a decoder reads them."""
@@ -285,6 +280,16 @@ class Given(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple:
         return (self.made[index],)
+
+
+def of_all_rows(model: keras.Model, arrays: Any, rows: int, batch_size: int) -> dict[str, np.ndarray]:
+    """Return statistics of a model's maps of no more than `rows` rows, of which all are looked at."""
+    from attention_zoo.calibrate import probe
+    from attention_zoo.watch import statistics_in
+
+    probed = probe(model, rows=rows, outputs=False)
+    found = statistics_in(probed.predict(arrays, verbose=0, batch_size=batch_size))
+    return {site: found[site] for site in probed.sites}
 
 
 def padded(rows: list[np.ndarray]) -> np.ndarray:

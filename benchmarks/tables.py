@@ -1,4 +1,4 @@
-"""Write the tables of README.md from what was measured, so that no number is typed by hand.
+"""Write the tables of README.md and docs/recommendation.md from what was measured, so that no number is typed by hand.
 
     python benchmarks/tables.py [--check]
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md",)
+PAGES = ("README.md", "docs/recommendation.md")
 
 
 def results(name: str) -> dict:
@@ -134,12 +134,36 @@ def seeds() -> list[dict]:
     return rows
 
 
+def next_items() -> list[dict]:
+    """Show how well recommenders find the next item of amazon_beauty."""
+    from recommenders import DATA, summed_up
+
+    return summed_up(DATA)
+
+
+def item_lists() -> list[dict]:
+    """Show whether the pretrained recommenders give the same lists in each way, and how fast."""
+    return [
+        {
+            "model": f"`{row['preset']}`",
+            "by": row["way"],
+            "same lists": f"{100 * row['same']:.2f} %",
+            "same items": f"{100 * row['common']:.2f} %",
+            "histories a second, 256 at once": f"{row['users a second']:,.0f}",
+            "one by one": f"{row['users a second, one by one']:,.0f}",
+        }
+        for row in results("recommenders")["presets"]["rows"]
+    ]
+
+
 TABLES: dict[str, Callable[[], list[dict]]] = {
     "zoo": zoo,
     "attention": attention,
     "speed": speed,
     "window": window,
     "seeds": seeds,
+    "next_items": next_items,
+    "item_lists": item_lists,
 }
 
 

@@ -14,6 +14,7 @@ Measures rank the whole catalogue, without what was seen; no negatives are drawn
 chain of first order are judged in the same run.
 """
 
+import dataclasses
 import sys
 import time
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Plan:
 
     network: dict[str, Any] = field(default_factory=dict)
     learning: dict[str, Any] = field(default_factory=dict)
+    description: str = ""  # sentence on the card
 
 
 LEARNING = {
@@ -51,7 +53,9 @@ LEARNING = {
 OWN = Plan({"dropout": 0.3}, LEARNING)
 BEAUTY = {"width": 64, "heads": 2, "length": 50, "dropout": 0.5}
 PLANS = {
-    ("amazon_beauty", "sasrec"): Plan({**BEAUTY, "depth": 2}, LEARNING),
+    ("amazon_beauty", "sasrec"): Plan(
+        {**BEAUTY, "depth": 2}, LEARNING, "what somebody buys next after some beauty products, of 12,101 of them"
+    ),
     ("amazon_beauty", "bert4rec"): Plan(
         {**BEAUTY, "depth": 2, "dropout": 0.3, "hide": 0.3}, {**LEARNING, "epochs": 120}
     ),
@@ -121,7 +125,8 @@ def main(options: Options) -> None:
     splits = ("val", *(["test"] if options.test else []))
     judged = {split: {"measures": judge(task, dataset, split)} for split in splits}
     # 5. Keep: the recommender with its card, measures and pictures.
-    steps.keep(task, dataset, judged, options, folder, f"{task.config.network}: what comes next in {dataset.name}")
+    description = plan.description or f"{task.config.network}: what comes next in {dataset.name}"
+    steps.keep(task, dataset, judged, options, folder, description)
     show(task, dataset, history, folder)
     steps.tell(judged, folder, time.perf_counter() - began)
 
@@ -131,7 +136,8 @@ def planned(options: Options) -> Plan:
     network = options.network or "sasrec"
     plan = SMALL if options.small else PLANS.get((options.data, network), OWN)
     given = steps.network_options(options, NETWORK)
-    plan = Plan({"network": network, **plan.network, **given}, plan.learning | steps.chosen(options, LEARNED))
+    learning = plan.learning | steps.chosen(options, LEARNED)
+    plan = dataclasses.replace(plan, network={"network": network, **plan.network, **given}, learning=learning)
     RecommenderConfig.of(**plan.network)
     steps.check(options, plan.learning)
     return plan

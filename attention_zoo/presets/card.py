@@ -30,7 +30,7 @@ class Card:
         seed: the seed of the shipped weights.
         command: the command that gives the metrics again.
         metrics: measure to number, on the test split.
-        backend_difference: largest measured difference between two backends' scores (probability, 0..1).
+        backend_difference: largest measured difference between two backends' scores (probability; of items, logits).
         attention: name of the attention that it is made of.
         parameters: number of trained numbers; 0 when unknown.
         bytes: size of all files but the card (bytes).
