@@ -231,7 +231,7 @@ def calibrating(subject: Subject) -> list[dict]:
                 (held, subject.truths["test"]),
                 rules=rules,
                 temperature=subject.task.temperature,
-                epochs=15,
+                epochs=subject.epochs,
                 batch_size=128,
             )
             told = {
@@ -239,7 +239,7 @@ def calibrating(subject: Subject) -> list[dict]:
                 for part in ("before", "after", "change")
             }
             listed = [rules] if isinstance(rules, str) else rules
-            rows.append({"inputs": name, "rules": listed, "parameters": found.parameters, "kept": found.kept, **told})
+            rows.append({"inputs": name, "rules": listed, "epochs": subject.epochs, "kept": found.kept, **told})
             print(name, rules, found.table(), sep="\n", flush=True)
     return rows
 

@@ -46,6 +46,7 @@ class Subject(abc.ABC):
         learns: whether `calibrate` can learn rules for it.
         explained: inputs whose explanations are judged.
         judged: inputs by which corrections are judged.
+        epochs: for how long `calibrate` learns.
         heads: how many heads of each site are broken; None is all.
     """
 
@@ -53,6 +54,7 @@ class Subject(abc.ABC):
     learns = False
     explained = 60
     judged = 400
+    epochs = 15
     heads: int | None = None
 
     def __init__(self, task: Any, dataset: Any):
@@ -124,6 +126,7 @@ class ClassifierSubject(Subject):
         from attention_zoo.models.classifier import examples as reading
 
         part = self.task._read(dataset, "val" if split == "normal" else split)
+        self.epochs = 15 if isinstance(part.inputs[0], str) else 6  # a step on pictures takes long
         numbers = np.random.default_rng(0).permutation(len(part.inputs))[:LIMIT]
         self.inputs[split] = [part.inputs[number] for number in numbers]
         self.truths[split] = reading.targets(part, self.task.labels)[numbers]
