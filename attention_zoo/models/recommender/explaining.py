@@ -13,7 +13,7 @@ from attention_zoo.models.recommender.network import CANDIDATES, ENCODER, ITEMS,
 from attention_zoo.models.recommender.ranking import Ranking, widened
 from attention_zoo.models.versions import in_rows
 from attention_zoo.recsys import Histories, ranks, top_scores
-from attention_zoo.visualise import HistoryExplanation
+from attention_zoo.visualise import HistoryExplanation, attention_rollout
 
 
 def explained(task: Any, history: Sequence[Any], item: Any = None) -> HistoryExplanation:
@@ -133,8 +133,9 @@ def _logits(ranking: Ranking, items: np.ndarray) -> np.ndarray:
 def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return how much the network looked at each item of a history, 1 in all, and all maps over it.
 
-    Of a ranker with target attention, what it gave each item for the one that is explained; else the attention of the
-    newest place in the last block, the mean over heads.
+    Of a ranker with target attention, what it gave each item for the one that is explained. Of blocks, the rollout of
+    all of them from the newest place, as each passes on half of what it reads; of a GRU, what the newest state looked
+    back at. Heads count alike.
 
     Args:
         task: a `Recommender`.
@@ -148,19 +149,24 @@ def looks(task: Any, numbers: np.ndarray, number: int) -> tuple[np.ndarray, dict
     watched = task.ranking.watched
     found = watched.predict_on_batch(inputs)
     begin, end = items.shape[1] - len(numbers), items.shape[1]
-    maps, weights = {}, {}
+    maps, weights, layers = {}, {}, []
     for site in watched.sites.values():
         if not site.path.startswith(telling(task.config)):
             continue
         map_ = np.asarray(found[output_name(site.path)], np.float32)[0]
-        map_ = map_.reshape(-1, *map_.shape[-2:])[..., begin:end]
         # Weights that no softmax has made have signs, and count by their size.
-        map_ = np.abs(map_)
+        map_ = np.abs(map_.reshape(-1, *map_.shape[-2:]))
+        if map_.shape[1] == map_.shape[2] >= end:
+            layers.append(shared(map_[:, begin:, begin:]))
+        map_ = map_[..., begin:end]
         weights[site.path] = map_[:, -1].mean(axis=0)
         # Of places also the one behind the history, where a network has it.
         maps[site.path] = map_[:, begin:] if map_.shape[1] > 1 else map_
     # Sites come in the order in which they are run: a ranker's is the last, as is that of the last block.
-    return shared(list(weights.values())[-1]), maps
+    looked = list(weights.values())[-1]
+    if task.config.network != "gru" and task.config.attention_name not in TARGET and len(layers) == len(weights):
+        looked = attention_rollout(layers, readout=np.eye(len(layers[0][0]))[-1])[: len(numbers)]
+    return shared(looked), maps
 
 
 def telling(config: RecommenderConfig) -> tuple[str, ...]:
@@ -169,6 +175,7 @@ def telling(config: RecommenderConfig) -> tuple[str, ...]:
 
 
 def shared(weights: np.ndarray) -> np.ndarray:
-    """Return weights as shares, 1 in all; equal ones where there is nothing to share."""
+    """Return weights as shares, 1 in all along the last axis; equal ones where there is nothing to share."""
     weights = np.asarray(weights, np.float64)
-    return weights / weights.sum() if weights.sum() > 0 else np.full(weights.shape, 1.0 / weights.size)
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.divide(weights, total, out=np.full(weights.shape, 1.0 / weights.shape[-1]), where=total > 0)
