@@ -6,19 +6,20 @@
 Parts that `benchmarks/results/calibration_PRESET.json` holds already are left out; `--again` measures them anew. What
 is normal, what is judged and by which measure depends on the family: `subjects.py`, `subjects_sequence.py`.
 
-faults: detectors learn what is normal from half of the normal data and set their threshold on the other half; faults
-and false alarms are judged on test data, which neither has seen. A window is 16 examples, a probe interval one window;
-20 windows are judged. Where there are fewer test examples than that, the 20 windows are drawn from all of them with a
-fixed seed: two windows may share examples, and rates hang on fewer of them than it seems ("windows" says so). Each head
-of each site is broken in turn; of a translator, which has 48 heads that mix, two of each site, drawn with a fixed seed
-("heads of a site" says so; `--heads` draws others than two). Some faults are none: a head that is flat by itself cannot
-be flattened; where no weight changes by more than 0.01 in the mean over examples (of sequences: the beginnings of 16,
-as long as the shortest), that is told apart. self_test: the same faults, with 32 normal inputs on record, and the sound
-model in batches of other sizes. correction: all heads of a site are broken; rules learn only for classifiers, as
-`calibrate` knows no other loss. calibrate: rules of a classifier learn on validation data, clean or noisy, and are
-judged on test data of the same kind. explain: deletion and insertion of 60 test inputs (30 sounds) against random
-orders. rules: by how much new rules change outputs, and how exact an export with rules is. overhead: time. The last two
-are measured on the backend of this process, each backend for itself.
+faults: detectors learn what is normal from half of the normal data and set their threshold on the other half, or on
+validation data where that is other data and enough; faults and false alarms are judged on test data, which neither has
+seen. A window is 16 examples, a probe interval one window; 20 windows are judged. Where there are fewer test examples
+than that, the 20 windows are drawn from all of them with a fixed seed: two windows may share examples, and rates hang
+on fewer of them than it seems ("windows" says so). Each head of each site is broken in turn; of a translator, which has
+48 heads that mix, two of each site, drawn with a fixed seed ("heads of a site" says so; `--heads` draws others than
+two). Some faults are none: a head that is flat by itself cannot be flattened; where no weight changes by more than 0.01
+in the mean over examples (of sequences: the beginnings of 16, as long as the shortest), that is told apart. self_test:
+the same faults, with 32 normal inputs on record, and the sound model in batches of other sizes. correction: all heads
+of a site are broken; rules learn only for classifiers, as `calibrate` knows no other loss. calibrate: rules of a
+classifier learn on validation data, clean or noisy, and are judged on test data of the same kind. explain: deletion and
+insertion of 60 test inputs (30 sounds) against random orders. rules: by how much new rules change outputs, and how
+exact an export with rules is. overhead: time. The last two are measured on the backend of this process, each backend
+for itself.
 """
 
 import argparse
@@ -116,12 +117,15 @@ def fitted(subject: Subject, val: dict, test: dict) -> tuple[dict, dict]:
     random = np.random.default_rng(0)
     half, count = examples(val) // 2, examples(test)
     clean = np.array([random.permutation(count)[:WINDOW] for _ in range(DRAWN)])
-    detectors, report = {}, {"false alarms": {}, "threshold seconds": {}}
+    detectors: dict[str, Any] = {}
+    report: dict[str, Any] = {"false alarms": {}, "threshold seconds": {}}
+    learned, held = (chosen(val, np.arange(start, start + half)) for start in (0, half))
+    if subject.held is not None:
+        learned, held = val, subject.statistics(subject.model, subject.held)
+        report["thresholds"] = "validation data"
     for method in METHODS:
         began = time.perf_counter()
-        detectors[method] = AttentionDetector(method, RATE, WINDOW).fit(
-            chosen(val, np.arange(half)), chosen(val, np.arange(half, 2 * half))
-        )
+        detectors[method] = AttentionDetector(method, RATE, WINDOW).fit(learned, held)
         report["threshold seconds"][method] = time.perf_counter() - began
         report["false alarms"][method] = float(np.mean([one.alarm for one in alarms(detectors[method], test, clean)]))
     return detectors, report

@@ -115,6 +115,8 @@ def _notes(found: dict) -> list[str]:
         lines += ["", f"Of {drawn} test inputs are too few for 20 windows: windows are drawn, and overlap."]
     if heard:
         lines += ["", f"Of {heard} training data is normal, as there is too little validation data."]
+    if held := _those(found, lambda parts: parts.get("faults", {}).get("thresholds") == "validation data"):
+        lines += ["", f"Of {held} thresholds are set on validation data."]
     for preset, parts in found.items():
         if "command" in parts:
             lines += ["", f"`{preset}` is not among the presets: `{parts['command']}` trains it."]

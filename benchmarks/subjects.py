@@ -47,6 +47,7 @@ class Subject(abc.ABC):
         explained: inputs whose explanations are judged.
         judged: inputs by which corrections are judged.
         epochs: for how long `calibrate` learns.
+        held: arrays from which thresholds are set; None takes half of the normal ones.
         heads: how many heads of each site are broken; None is all.
     """
 
@@ -55,6 +56,7 @@ class Subject(abc.ABC):
     explained = 60
     judged = 400
     epochs = 15
+    held: Any = None
     heads: int | None = None
 
     def __init__(self, task: Any, dataset: Any):

@@ -3,7 +3,8 @@
 Of translators, validation sentences and as many of the training data as make 2,000 are normal; their decoders read the
 right translation so far. Of recognizers, training data is normal, as the validation splits are too small to learn from
 (104 utterances of an4, 300 of fsdd); those sounds have been heard in training, so what is usual on them may be less so
-on new speakers. Sounds of more than 5 s are left out. Judged is always test data.
+on new ones. Where there are validation sounds enough for it (fsdd), thresholds are set on them. Sounds of more than 5 s
+are left out. Judged is always test data.
 """
 
 import abc
@@ -18,6 +19,7 @@ SENTENCES = 2000  # normal pairs of a translator
 TAUGHT = 320  # examples that a model is taught with, for the time of a step
 SECONDS = 5.0  # of the longest sound: all are padded to one width
 NOISE = 10.0  # dB between a sound and the noise that is put over it
+ENOUGH = 200  # validation examples from which a threshold can be set, for 1 % of false alarms
 CUT = 16  # examples whose beginnings show by how much weights change
 
 
@@ -167,8 +169,12 @@ class RecognizerSubject(SequenceSubject):
 
     def __init__(self, task: Any, dataset: Any):
         super().__init__(task, dataset)
+        self.read(dataset, "val")
         self.width = max(arrays["features"].shape[1] for arrays in self.arrays.values())
         self.arrays = {split: self.wide(arrays) for split, arrays in self.arrays.items()}
+        held = self.arrays.pop("val")
+        if examples(held) >= ENOUGH:
+            self.held = held
 
     def read(self, dataset: Any, split: str) -> None:
         """Read training or test data, 2,400 sounds of 5 s at most, in an order drawn by chance."""

@@ -156,6 +156,46 @@ def item_lists() -> list[dict]:
     ]
 
 
+def moved() -> list[dict]:
+    """Show whether the past item that attention names moves a recommendation, beside one drawn by chance."""
+
+    def share(row: dict, what: str) -> str:
+        low, high = row[f"{what}, interval"]
+        return f"{100 * row[what]:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+    return [
+        {
+            "model": f"`{row['preset']}`",
+            "users": row["users"],
+            "score falls without the named item": share(row, "named lowers"),
+            "without another": share(row, "random lowers"),
+            "falls more without the named": share(row, "named lowers more"),
+        }
+        for row in results("recommenders")["explanations"]["rows"]
+    ]
+
+
+def gates() -> list[dict]:
+    """Show what learned head gates, one number a head, do for classifiers on clean and on noisy inputs."""
+    rows = []
+    for path in sorted((ROOT / "benchmarks" / "results").glob("calibration_*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        for row in told.get("calibrate", []):
+            if row["rules"] == ["head_gate"]:
+                change, low, high = row["change"]["accuracy"]
+                before, after = (row[part]["accuracy"][0] for part in ("before", "after"))
+                rows.append(
+                    {
+                        "model": f"`{told['preset']}`",
+                        "inputs": row["inputs"],
+                        "accuracy": f"{before:.3f}",
+                        "with head gates": f"{after:.3f}" if row["kept"] else "taken back",
+                        "change, 95 % interval": f"{change:+.3f} [{low:+.3f}, {high:+.3f}]",
+                    }
+                )
+    return rows
+
+
 TABLES: dict[str, Callable[[], list[dict]]] = {
     "zoo": zoo,
     "attention": attention,
@@ -164,6 +204,8 @@ TABLES: dict[str, Callable[[], list[dict]]] = {
     "seeds": seeds,
     "next_items": next_items,
     "item_lists": item_lists,
+    "moved": moved,
+    "gates": gates,
 }
 
 

@@ -1,7 +1,7 @@
 """Which tests run where: in one worker those that share what is costly to build, and on one backend a sample.
 
 torch compiles nothing, so there `make test` runs all. TensorFlow compiles each model, and JAX every operation of every
-shape by itself: there it runs one case of each variant, one in three of the other parametrized tests of what is
+shape by itself: there it runs one case of each variant, one in four of the other parametrized tests of what is
 compiled, and each family's own tests on one of the two (`make matrix` and `make costly` run the rest); what was
 compiled is dropped when it has grown large.
 """
@@ -25,19 +25,27 @@ BACKEND = os.environ.get("KERAS_BACKEND")
 COMPILES = BACKEND in ("jax", "tensorflow")
 # Folders whose parametrized tests are sampled where models are compiled.
 SAMPLED = ("blocks", "calibrate", "layers", "models", "recipes", "search", "training")
-# Files that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every variant once;
-# rules in each family's searches; recipes, whose trainings are those of the models' own tests.
+# Files and tests that are run on torch alone, where nothing is compiled: a dozen networks of several inputs; every
+# variant once; rules in each family's searches; trainings beside those of the models' own tests.
 ON_TORCH = (
     "calibrate/test_every_variant", "models/test_emotion_explaining", "models/test_emotion_recognizer",
     "models/test_emotion_report", "models/test_rules", "notebooks/test_notebooks", "recipes/test_emotion_recognizer",
-    "recipes/test_speech_recognizer", "recipes/test_translator",
+    "recipes/test_recommender", "recipes/test_speech_recognizer", "recipes/test_text_classifier",
+    "recipes/test_translator",
+    "calibrate/test_detector::test_a_seed_decides_all_and_nothing_else_that_is_random_is_touched",
+    "models/test_recommender::test_a_training_that_was_cut_goes_on",
+    "models/test_recommender::test_half_precision_trains_and_answers",
+    "models/test_recommender::test_hidden_places_and_padding_change_no_score_of_a_training",
+    "models/test_recommender::test_it_learns_from_a_table_and_from_lists",
+    "models/test_recommender::test_new_items_are_learned_and_old_ones_kept",
+    "models/test_recommender::test_other_losses_learn_too",
 )  # fmt: skip
 # Files that are run on torch and one backend that compiles: whole families, and what is the same on each backend beyond
 # the tests of models.
 ELSEWHERE = {
     "jax": (
         "export/test_bundle", "export/test_generating", "models/test_emotion_network", "models/test_recommender",
-        "recipes/test_image_classifier", "recipes/test_recommender", "testing/test_call_form", "tests/test_docs",
+        "recipes/test_image_classifier", "testing/test_call_form", "tests/test_docs",
     ),
     "tensorflow": ("models/test_speech_recognizer", "models/test_translator"),
 }  # fmt: skip
@@ -57,7 +65,9 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(group))
         once = item.get_closest_marker("once") is not None
         left = parameters and item.path.parent.name in SAMPLED and left_out(item, parameters, seen)
-        if COMPILES and not once and (left or file in ON_TORCH or file in ELSEWHERE[BACKEND]):
+        test = f"{file}::{getattr(item, 'originalname', item.name)}"
+        elsewhere = {file, test} & {*ON_TORCH, *ELSEWHERE.get(BACKEND, ())}
+        if COMPILES and not once and (left or elsewhere):
             item.add_marker(pytest.mark.costly)
 
 
@@ -69,7 +79,7 @@ def left_out(item, parameters, seen):
         return parameters["name"] not in layers.names()
     test = f"{item.path}::{item.originalname}"
     seen[test] += 1
-    return seen[test] % 3 != 1
+    return seen[test] % 4 != 1
 
 
 @pytest.hookimpl(tryfirst=True)

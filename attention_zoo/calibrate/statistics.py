@@ -40,6 +40,9 @@ from attention_zoo.core.tape import Seen
 from attention_zoo.watch.names import BINS
 
 _WIDTH = 0.2  # of the diagonal, in places
+# More than the error of rounding, less than any distance: which side of an edge a place is on must not hang on how a
+# backend computes it.
+_CLEAR_OF_EDGES, _CLEAR_OF_HALVES = 1e-5, 1e-3
 TOP = 5
 CLOSED, OPEN = 0.05, 0.95
 
@@ -166,7 +169,7 @@ def _by_place(shares: Any, seen: Any, rows: Any) -> list[Any]:
     at = places(rows)
     delta = ops.expand_dims(places(keys), 2) - ops.expand_dims(at, 3)
     # In whole keys from the one at the query's place, which is its own where both are of one sequence.
-    steps = ops.expand_dims(ranks - 1.0, 2) - ops.expand_dims(ops.round(at * last), 3)
+    steps = ops.expand_dims(ranks - 1.0, 2) - ops.expand_dims(ops.round(at * last - _CLEAR_OF_HALVES), 3)
     real = shares * ops.expand_dims(keys, 2)
     diagonal = ops.exp(ops.square(delta) * (-0.5 / _WIDTH**2))
     below = [_mean(ops.sum(shares * ops.cast(delta < edge, "float32"), axis=-1), rows) for edge in _edges()]
@@ -183,8 +186,8 @@ def _by_place(shares: Any, seen: Any, rows: Any) -> list[Any]:
 
 
 def _edges() -> list[float]:
-    """Return the upper edges of all bins but the last."""
-    return [2.0 * number / BINS - 1.0 for number in range(1, BINS)]
+    """Return the upper edges of all bins but the last, just under the quarters on which many distances lie."""
+    return [2.0 * number / BINS - 1.0 - _CLEAR_OF_EDGES for number in range(1, BINS)]
 
 
 def _agreement(shares: Any) -> Any:
