@@ -139,8 +139,9 @@ class RecommenderSubject(Subject):
             logits[:, 0] = NEVER
             right = logits[np.arange(len(truths)), truths]
             loss += float((np.logaddexp.reduce(logits, axis=-1) - right)[truths > 0].sum())
-            np.put_along_axis(logits, items, NEVER, axis=1)
-            found += float(((logits > right[:, None]).sum(axis=1)[truths > 0] < 10).sum())
+            np.put_along_axis(logits, np.column_stack([items, truths]), NEVER, axis=1)
+            # Others that score the same stand before it: a model that says the same of all finds nothing.
+            found += float(((logits >= right[:, None]).sum(axis=1)[truths > 0] < 10).sum())
         known = np.count_nonzero(self.truths[split][: examples(arrays)])
         return {self.measure: found / examples(arrays), "nll": loss / max(known, 1)}
 

@@ -120,7 +120,7 @@ class TranslatorSubject(SequenceSubject):
         """
         from attention_zoo.calibrate import collect
 
-        numbers, batches = zip(*self.batches(arrays, batch_size))
+        numbers, batches = zip(*apart(list(self.batches(arrays, batch_size))))
         back = np.argsort(np.concatenate(numbers))
         return chosen(collect(model, Given(batches)), back)
 
@@ -272,6 +272,19 @@ class RecognizerSubject(SequenceSubject):
 
         losses = {"ctc": CtcLoss(per_unit=self.task.config.decodes)}
         return {**losses, "tokens": SequenceCrossEntropy()} if self.task.config.decodes else losses
+
+
+def apart(batches: list) -> list:
+    """Put a batch second whose widths all differ from the first one's: TensorFlow takes two for the shape of all."""
+
+    def widths(numbered: tuple) -> list[int]:
+        return [array.shape[1] for array in numbered[1].values() if array.ndim > 1]
+
+    of_first = widths(batches[0])
+    for place, batch in enumerate(batches):
+        if all(one != other for one, other in zip(widths(batch), of_first)):
+            return [batches[0], batch, *batches[1:place], *batches[place + 1 :]]
+    return batches
 
 
 class Given(keras.utils.PyDataset):
