@@ -118,8 +118,8 @@ def _notes(found: dict) -> list[str]:
     if heard:
         lines += ["", f"Of {heard} training data is normal, as there is too little validation data."]
     if held := _those(found, lambda parts: parts.get("faults", {}).get("thresholds") == "validation data"):
-        lines += ["", f"Of {held} thresholds are set on validation data. This was chosen after thresholds from training"]
-        lines += ["data had given more false alarms on test data than stated."]
+        lines += ["", f"Of {held} thresholds are set on validation data. This was chosen after thresholds from"]
+        lines += ["training data had given more false alarms on test data than stated."]
     for preset, parts in found.items():
         if "command" in parts:
             lines += ["", f"`{preset}` is not among the presets: `{parts['command']}` trains it."]
